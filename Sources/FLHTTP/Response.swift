@@ -1,0 +1,31 @@
+public import HTTPTypes
+
+/// One HTTP response. The transport adds `Content-Length`, and leaves the body out of an answer to HEAD.
+public struct Response: Sendable {
+  /// The status code, 200 to 599.
+  public var status: Int
+  /// The header fields, in the order in which they are sent.
+  public var headers: HTTPFields
+  /// The body.
+  public var body: Body
+
+  /// A response.
+  public init(status: Int, headers: HTTPFields = [:], body: Body = .empty) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  /// What a response carries.
+  public enum Body: Sendable {
+    /// Nothing (204, 304, redirects).
+    case empty
+    /// Bytes in memory.
+    case bytes([UInt8])
+  }
+
+  /// The body's bytes; none where it is empty.
+  public var bytes: [UInt8] {
+    if case .bytes(let bytes) = body { bytes } else { [] }
+  }
+}
