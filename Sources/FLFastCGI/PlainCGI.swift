@@ -1,0 +1,47 @@
+import CEpoll
+import FLHTTP
+import Glibc
+import HTTPTypes
+
+/// Answers the one request of a plain CGI process (RFC 3875): from the environment and standard input to
+/// standard output.
+public func answerOnce(settings: ResponderSettings = ResponderSettings(), worker: (Request) -> Response) {
+  guard let variables = unsafe fl_environment() else { return }
+  _ = fl_ignore_signal(SIGPIPE)
+  var reader = HeadReader()
+  var head = ResponseHead()
+  var method: HTTPRequest.Method?
+  let response: Response
+  do {
+    let request = try unsafe reader.read(variables)
+    method = request.method
+    let (body, _) = BodyReader(settings: settings).read(request.length, from: StandardInput())
+    response = worker(
+      Request(
+        method: request.method, path: request.target.path, query: request.target.query,
+        headers: request.headers, body: body, clientAddress: request.clientAddress,
+        isSecure: request.isSecure))
+  } catch {
+    response = error.response
+  }
+  let hasBody = head.fill(response, for: method)
+  // One write where there is room for it; a failed one has nobody to be told.
+  let bytes = hasBody ? head.bytes + response.bytes : head.bytes
+  _ = unsafe bytes.withUnsafeBytes { unsafe writeAll($0, to: 1) }
+}
+
+/// The body of a plain CGI request: it has no end of its own, only its length (RFC 3875, section 4.2).
+private struct StandardInput: BodySource {
+  func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    var done = 0
+    while done < buffer.count {
+      let got = unsafe Glibc.read(0, buffer.baseAddress?.advanced(by: done), buffer.count - done)
+      if got < 0 && errno == EINTR { continue }
+      guard got > 0 else { break }
+      done += got
+    }
+    return done
+  }
+
+  func end() -> StreamEnd { .ended }
+}
