@@ -1,0 +1,47 @@
+import FLCrypto
+import FLHTTP
+import Synchronization
+
+/// Hashes and checks passwords, which takes a core for some twenty milliseconds, in a part of a process's workers
+/// alone: however many log in at once, a worker is left for redirects.
+struct Passwords: Sendable {
+  private final class Lane: Sendable {
+    let inside = Atomic<Int>(0)
+  }
+
+  private let lane = Lane()
+  private let limit: Int
+
+  /// Passwords for a process with so many workers, of which one is kept free.
+  init(workers: Int) { limit = max(1, workers - 1) }
+
+  /// The text to store for a password.
+  /// - Throws: `Problem` 503 while all places are taken.
+  func hash(_ password: String) throws -> String {
+    try inLane { try PasswordHash.hash(password) }
+  }
+
+  /// Whether `password` is the one that `hash` was made of; without a hash the work is done all the same, so that
+  /// an unknown account can't be told by the time.
+  /// - Throws: `Problem` 503 while all places are taken: nothing was looked at.
+  func verify(_ password: String, against hash: String?) throws -> Bool {
+    try inLane {
+      guard let hash else {
+        PasswordHash.waste(password)
+        return false
+      }
+      return PasswordHash.verify(password, against: hash)
+    }
+  }
+
+  /// Whether a stored hash should be made anew when its password is at hand.
+  func needsRehash(_ hash: String) -> Bool { PasswordHash.needsRehash(hash) }
+
+  private func inLane<Result>(_ work: () throws -> Result) throws -> Result {
+    defer { lane.inside.subtract(1, ordering: .relaxed) }
+    guard lane.inside.add(1, ordering: .relaxed).newValue <= limit else {
+      throw Problem.unavailable("Too many passwords are being checked at once.", retryAfter: 1)
+    }
+    return try work()
+  }
+}

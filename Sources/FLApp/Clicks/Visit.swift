@@ -1,0 +1,67 @@
+public import FLHTTP
+public import FLValues
+import HTTPTypes
+
+/// What a request to a short URL tells of the visit.
+public struct Visit: Sendable {
+  /// The client's address. It goes into the visitor's digest, and nowhere else; a country would be looked up
+  /// from it here.
+  public let address: String
+  /// The User-Agent header, empty without one.
+  public let userAgent: String
+  /// The Referer header, empty without one.
+  public let referrer: String
+  /// The Accept-Language header, empty without one.
+  public let acceptLanguage: String
+  /// What the query says of a campaign.
+  public let campaign: Campaign
+  /// Whether a program made the request by itself.
+  public let isBot: Bool
+  /// Whether the browser fetches ahead what nobody has asked for yet (`Sec-Purpose: prefetch`, and the older
+  /// `Purpose` and `X-Moz`).
+  public let isPrefetch: Bool
+  /// Whether only the header of the response is asked for.
+  public let isHead: Bool
+
+  /// Reads a request.
+  public init(_ request: Request) {
+    address = request.clientAddress
+    userAgent = request.headers[.userAgent] ?? ""
+    referrer = request.headers[.referer] ?? ""
+    acceptLanguage = request.headers[.acceptLanguage] ?? ""
+    campaign = request.query.map { Campaign(query: $0) } ?? Campaign()
+    isBot = UserAgent.isBot(userAgent)
+    isPrefetch = Self.purposes.contains { name in
+      request.headers[name].map { Self.saysPrefetch($0) } ?? false
+    }
+    isHead = request.method == .head
+  }
+
+  /// Whether a click is recorded: not for HEAD, nor for what is fetched ahead.
+  public var isRecorded: Bool { !isHead && !isPrefetch }
+
+  /// Whether the visit uses up one of a link's `maxClicks`: what is recorded, except for bots.
+  public var usesClick: Bool { isRecorded && !isBot }
+
+  /// The record for the spool.
+  public func record(
+    of linkID: LinkID, account: AccountID, source: ClickSource = .click, salts: ClickSalts,
+    at: Timestamp = .now
+  ) -> ClickRecord {
+    ClickRecord(
+      id: ID(at: at), linkID: linkID, accountID: account, at: at,
+      visitor: salts.visitor(linkID: linkID, address: address, userAgent: userAgent, at: at), isBot: isBot,
+      source: source, userAgent: userAgent, referrer: referrer, acceptLanguage: acceptLanguage,
+      campaign: campaign)
+  }
+
+  private static let purposes: [HTTPField.Name] = ["Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"]
+    .compactMap { HTTPField.Name($0) }
+
+  /// Whether the value's first item is `prefetch`, alone or with parameters; `preview` is Safari's word.
+  private static func saysPrefetch(_ value: String) -> Bool {
+    let word = value.utf8.prefix(32).prefix { $0 != 59 && $0 != 44 && $0 != 32 }
+    let lower = word.map { (65...90).contains($0) ? $0 + 32 : $0 }
+    return lower.elementsEqual("prefetch".utf8) || lower.elementsEqual("preview".utf8)
+  }
+}

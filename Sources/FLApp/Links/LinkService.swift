@@ -1,0 +1,161 @@
+import FLCrypto
+import FLHTTP
+import FLMariaDB
+import FLValues
+
+/// The rules of links: codes, plans, tags, and that a change holds in every process when it is answered.
+struct LinkService: Sendable {
+  let database: Database
+  let generations: Generations
+  let passwords: Passwords
+
+  /// Makes a link.
+  /// - Throws: `Problem` 403 when the plan's month is used up, 409 when the code or the external id is taken.
+  func create(_ new: NewLink, account: AccountID, plan: Plan, at now: Timestamp) throws -> Link {
+    let hash = try new.password.map { password in
+      // The hash is the dearest part by far: an account that may make no more links must not have it made.
+      try refuseUsedUp(account, plan, PlanRows(queries: database), at: now)
+      return try passwords.hash(password)
+    }
+    let link = try translatingDuplicates {
+      try database.transaction { connection in
+        try takeAllowance(of: account, plan, on: connection, at: now)
+        var link = Link(new, passwordHash: hash, at: now)
+        link.shortCode = try takeCode(new.shortCode, for: link.id, account: account, on: connection, at: now)
+        try LinkRows(account: account, queries: connection).insert(link)
+        if !new.tags.isEmpty {
+          let tags = TagRows(account: account, queries: connection)
+          try tags.add(new.tags, to: link.id, at: now)
+          link.tags = try tags.names(of: [link.id])[link.id] ?? []
+        }
+        return link
+      }
+    }
+    generations.changed(.code(link.shortCode))
+    return link
+  }
+
+  private func takeAllowance(
+    of account: AccountID, _ plan: Plan, on connection: Connection, at now: Timestamp
+  ) throws {
+    let rows = PlanRows(queries: connection)
+    let month = now.startOfMonth
+    guard try !rows.takeLinks(1, of: account, in: month, limit: plan.linksPerMonth) else { return }
+    try refuseUsedUp(account, plan, rows, at: now)
+  }
+
+  /// - Throws: `Problem` 403 where the plan's month is used up; a look, which reserves nothing.
+  private func refuseUsedUp(_ account: AccountID, _ plan: Plan, _ rows: PlanRows, at now: Timestamp) throws {
+    guard let limit = plan.linksPerMonth else { return }
+    let used = try rows.usage(of: account, in: now.startOfMonth).links
+    guard used >= limit else { return }
+    throw Problem.planLimit(
+      "The plan \(plan.name) allows \(limit) links a month; \(used) are made.", limit: limit, used: used,
+      plan: plan)
+  }
+
+  private func takeCode(
+    _ wish: ShortCode?, for link: LinkID, account: AccountID, on connection: Connection, at now: Timestamp
+  ) throws -> ShortCode {
+    let rows = PublicCodeRows(queries: connection)
+    if let wish {
+      guard try rows.take(wish, kind: "link", subject: link, account: account, at: now) else {
+        throw Problem.conflict("The short code \(wish) is taken.", field: "shortCode")
+      }
+      return wish
+    }
+    for _ in 0..<10 {
+      let code = ShortCode.random()
+      if try !code.isReserved && rows.take(code, kind: "link", subject: link, account: account, at: now) {
+        return code
+      }
+    }
+    throw Problem.unavailable("No free short code was found.")
+  }
+
+  /// Changes a link.
+  /// - Throws: `Problem` 404, 409, or 412 where `preconditions` name another version.
+  func update(
+    _ id: LinkID, _ wishes: LinkChanges, account: AccountID, if preconditions: Preconditions,
+    at now: Timestamp
+  ) throws -> Link {
+    var hash: String?
+    if case .set(let password) = wishes.password { hash = try passwords.hash(password) }
+    let (old, new) = try translatingDuplicates {
+      try database.transaction { [hash] connection in
+        let rows = LinkRows(account: account, queries: connection)
+        guard let old = try rows.lock(id) else { throw Problem.notFound }
+        try preconditions.check(old.tag)
+        var link = old.changed(by: wishes)
+        switch wishes.password {
+        case .keep: break
+        case .clear: link.passwordHash = nil
+        case .set: link.passwordHash = hash
+        }
+        if link.shortCode != old.shortCode {
+          try PublicCodeRows(queries: connection).retire(old.shortCode, account: account, at: now)
+          link.shortCode = try takeCode(link.shortCode, for: id, account: account, on: connection, at: now)
+        }
+        try rows.update(link, at: now)
+        try setTags(wishes.tags, of: id, account: account, on: connection, at: now)
+        guard let new = try rows.find(id) else { throw Problem.notFound }
+        return (old, new)
+      }
+    }
+    generations.changed(.code(old.shortCode))
+    if new.shortCode != old.shortCode { generations.changed(.code(new.shortCode)) }
+    return new
+  }
+
+  private func setTags(
+    _ tags: Change<[TagName]>, of id: LinkID, account: AccountID, on connection: Connection, at now: Timestamp
+  ) throws {
+    if case .keep = tags { return }
+    let rows = TagRows(account: account, queries: connection)
+    try rows.removeAll(from: id)
+    if case .set(let names) = tags { try rows.add(names, to: id, at: now) }
+  }
+
+  /// Takes a link away. Its clicks stay in the account's statistics, its code stays the account's.
+  /// - Throws: `Problem` 404 or 412.
+  func delete(_ id: LinkID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws {
+    let link = try database.transaction { connection in
+      let rows = LinkRows(account: account, queries: connection)
+      guard let link = try rows.lock(id) else { throw Problem.notFound }
+      try preconditions.check(link.tag)
+      try rows.delete(id)
+      try PublicCodeRows(queries: connection).retire(link.shortCode, account: account, at: now)
+      return link
+    }
+    generations.changed(.code(link.shortCode))
+  }
+
+  /// Changes the tags of a link by `change`; answers what it has then.
+  /// - Throws: `Problem` 404, 422 where it would have too many.
+  func changeTags(
+    of id: LinkID, account: AccountID, at now: Timestamp, _ change: (TagRows) throws -> Void
+  ) throws -> [String] {
+    try database.transaction { connection in
+      let links = LinkRows(account: account, queries: connection)
+      guard try links.lock(id) != nil else { throw Problem.notFound }
+      let tags = TagRows(account: account, queries: connection)
+      try change(tags)
+      let names = try tags.names(of: [id])[id] ?? []
+      guard names.count <= TagName.mostPerLink else {
+        throw Problem.invalid("tags", "too_long", "A link may have at most \(TagName.mostPerLink) tags.")
+      }
+      try links.touch(id, at: now)
+      return names
+    }
+  }
+
+  private func translatingDuplicates<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch DatabaseError.duplicate(constraint: "links_external_id") {
+      throw Problem.conflict("Another link has this externalId.", field: "externalId")
+    } catch DatabaseError.duplicate(constraint: "links_short_code") {
+      throw Problem.conflict("The short code is taken.", field: "shortCode")
+    }
+  }
+}

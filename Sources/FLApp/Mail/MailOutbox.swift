@@ -1,0 +1,88 @@
+import FLCrypto
+import FLMariaDB
+import FLValues
+
+/// The identifier of a message of the system.
+public typealias SystemMailID = ID<SystemMail>
+
+/// A message of the system itself that the sender delivers.
+public struct SystemMail: Sendable {
+  /// Which message it is.
+  public let id: SystemMailID
+  /// The address that it goes to.
+  public let recipient: String
+  /// The subject.
+  public let subject: String
+  /// Plain text with line feeds.
+  public let body: String
+  /// When it was queued.
+  public let createdAt: Timestamp
+}
+
+/// The queue of the system's own messages, and every SQL statement about it. What a body says is sealed, since it
+/// may hold a token, and gone when it is sent.
+public struct MailOutbox: Sendable {
+  let sealer: Sealer
+
+  /// The queue, with bodies sealed under the settings' secret.
+  public init(settings: Settings) {
+    sealer = Sealer(
+      key: settings.secret.key(for: "mail"), previous: settings.previousSecrets.map { $0.key(for: "mail") })
+  }
+
+  /// Queues a message to the account with this address, if there is one; the same statement runs either way.
+  func queue(
+    toAccountWithEmailKey key: String, subject: String, body: String, on queries: any Queries,
+    at now: Timestamp
+  ) throws {
+    let id = SystemMailID(at: now)
+    let sealed = sealer.seal(Array(body.utf8), context: id.description)
+    _ = try queries.run(
+      """
+      INSERT INTO mail_outbox (id, account_id, recipient, subject, body, created_at)
+      SELECT \(id), a.id, a.email, \(subject), \(sealed), \(now) FROM accounts a WHERE a.email_key = \(key)
+      """)
+  }
+
+  /// Takes up to `count` waiting messages for `lease`, in which no other sender takes them. One that can't be
+  /// opened (its secret is gone) is passed over and holds up no other.
+  public func claim(_ count: Int, for lease: Duration, from database: Database, at now: Timestamp) throws
+    -> [SystemMail]
+  {
+    try database.transaction { connection in
+      let rows = try connection.rows(
+        """
+        SELECT id, recipient, subject, body, created_at FROM mail_outbox
+        WHERE sent_at IS NULL AND (leased_until IS NULL OR leased_until < \(now))
+        ORDER BY id LIMIT \(count) FOR UPDATE SKIP LOCKED
+        """)
+      let ids: [SystemMailID] = try rows.map { try $0["id"] }
+      let mails = try zip(ids, rows).compactMap { id, row -> SystemMail? in
+        let sealed: [UInt8] = try row["body"]
+        guard let body = try? sealer.open(sealed, context: id.description) else { return nil }
+        return try SystemMail(
+          id: id, recipient: row["recipient"], subject: row["subject"],
+          body: String(decoding: body, as: UTF8.self),
+          createdAt: row["created_at"])
+      }
+      if !ids.isEmpty {
+        _ = try connection.run(
+          """
+          UPDATE mail_outbox SET leased_until = \(now + lease), attempts = attempts + 1
+          WHERE id IN (\(ids))
+          """)
+      }
+      return mails
+    }
+  }
+
+  /// Marks a message as sent and forgets what it said.
+  public func markSent(_ id: SystemMailID, in queries: any Queries, at now: Timestamp) throws {
+    _ = try queries.run("UPDATE mail_outbox SET sent_at = \(now), body = '' WHERE id = \(id)")
+  }
+
+  /// Takes away messages that were sent more than 30 days ago.
+  public func purge(in queries: any Queries, at now: Timestamp) throws {
+    _ = try queries.run("DELETE FROM mail_outbox WHERE sent_at < \(now - .seconds(30 * 86_400)) LIMIT 10000")
+  }
+}

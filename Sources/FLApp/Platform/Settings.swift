@@ -1,0 +1,160 @@
+import FLCrypto
+import FLMariaDB
+import Foundation
+
+/// How this copy of FastLinkIt is set up: read from environment variables and a file of `NAME=value` lines.
+public struct Settings: Sendable {
+  /// The directory of what must survive a restart: `spool`, `mail`, `tmp`, `files`, `run`.
+  public var state: String
+  /// The public address without a slash at its end: `https://go.example.org`.
+  public var baseURL: String
+  /// The secret from which all keys are derived.
+  public var secret: MasterKey
+  /// Secrets that were in force before: what they sealed or signed still holds.
+  public var previousSecrets: [MasterKey]
+  /// The directory with `sql` and `web`.
+  public var share: String
+  /// The directory with Scalar's `standalone.js`.
+  public var scalar: String
+  /// How many hosts this copy runs on. With more than one nothing is remembered that another host could revoke.
+  public var hosts = 1
+  /// The Unix socket of `fastlinkit serve`; nil where it is handed over by whoever starts the program.
+  public var socket: String?
+  /// How the database is reached.
+  public var database: Database.Configuration
+
+  /// Why the settings can't be used, and what to do about it.
+  public struct Failure: Error, CustomStringConvertible {
+    /// One sentence for the operator.
+    public let description: String
+  }
+
+  /// Settings from their parts, as tests make them.
+  public init(
+    state: String, baseURL: String, secret: MasterKey, share: String, scalar: String? = nil,
+    database: Database.Configuration
+  ) {
+    self.state = state
+    self.baseURL = baseURL
+    self.secret = secret
+    previousSecrets = []
+    self.share = share
+    self.scalar = scalar ?? share + "/scalar"
+    self.database = database
+  }
+
+  /// Reads the settings: the environment goes before the file.
+  ///
+  /// The file is `path`, else `$FL_CONFIG`, else the first that is there of `$FL_STATE/fastlinkit.env`
+  /// (FL_STATE: `./var`), `fastlinkit.env` beside the program, and `/etc/fastlinkit/fastlinkit.env`.
+  /// - Throws: `Failure` that names the setting.
+  public static func load(
+    file path: String? = nil, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws -> Settings {
+    var values: [String: String] = [:]
+    if let file = path ?? environment["FL_CONFIG"] {
+      guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+        throw Failure(description: "The settings file \(file) can't be read.")
+      }
+      values = parse(text)
+    } else {
+      let candidates = [
+        (environment["FL_STATE"] ?? "var") + "/fastlinkit.env", programDirectory + "/fastlinkit.env",
+        "/etc/fastlinkit/fastlinkit.env",
+      ]
+      if let text = candidates.lazy.compactMap({ try? String(contentsOfFile: $0, encoding: .utf8) }).first {
+        values = parse(text)
+      }
+    }
+    values.merge(environment.filter { $0.key.hasPrefix("FL_") }) { _, new in new }
+    return try Settings(values)
+  }
+
+  private init(_ values: [String: String]) throws {
+    func value(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
+    func number(_ name: String, _ standard: Int, _ range: ClosedRange<Int>) throws -> Int {
+      guard let text = value(name) else { return standard }
+      guard let number = Int(text), range.contains(number) else {
+        throw Failure(
+          description: "\(name) must be a number from \(range.lowerBound) to \(range.upperBound).")
+      }
+      return number
+    }
+    state = Self.absolute(value("FL_STATE") ?? "var")
+    guard let secretText = value("FL_SECRET") else {
+      throw Failure(
+        description:
+          "FL_SECRET is not set: put the line that `fastlinkit secret` prints into the settings file.")
+    }
+    guard let secret = MasterKey(text: secretText) else {
+      throw Failure(description: "FL_SECRET must be 32 random bytes as base64 or 64 hexadecimal digits.")
+    }
+    self.secret = secret
+    previousSecrets = try (value("FL_SECRET_PREVIOUS") ?? "").split(separator: ",").map {
+      guard let key = MasterKey(text: String($0)) else {
+        throw Failure(description: "FL_SECRET_PREVIOUS must be secrets like FL_SECRET with commas between.")
+      }
+      return key
+    }
+    let base = value("FL_BASE_URL") ?? "http://127.0.0.1:8080"
+    guard let url = WebURL(base), ["", "/"].contains(url.path), url.query == nil, url.fragment == nil else {
+      throw Failure(
+        description: "FL_BASE_URL must be an address like https://go.example.org, without a path or a query.")
+    }
+    // As browsers write it, which it is compared with.
+    baseURL = url.origin
+    hosts = try number("FL_HOSTS", 1, 1...1000)
+    socket = value("FL_SOCKET").map(Self.absolute)
+    share = Self.absolute(value("FL_SHARE") ?? Self.programDirectory + "/../share/fastlinkit")
+    scalar = Self.absolute(value("FL_SCALAR") ?? share + "/scalar")
+    var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
+    database.socket = value("FL_DB_SOCKET")
+    database.host = value("FL_DB_HOST") ?? "localhost"
+    database.port = try number("FL_DB_PORT", 3306, 1...65_535)
+    database.user = value("FL_DB_USER") ?? "fastlinkit"
+    database.password = value("FL_DB_PASSWORD") ?? ""
+    database.poolSize = try number("FL_DB_POOL", 8, 1...256)
+    self.database = database
+  }
+
+  /// The directory that the running program lies in.
+  public static var programDirectory: String {
+    let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+    return (program as NSString).deletingLastPathComponent
+  }
+
+  private static func absolute(_ path: String) -> String {
+    path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+  }
+
+  /// Reads `NAME=value` lines; `#` begins a comment line, quotes around a value are taken away.
+  static func parse(_ text: String) -> [String: String] {
+    var values: [String: String] = [:]
+    for line in text.split(whereSeparator: \.isNewline) {
+      let line = line.trimmingCharacters(in: .whitespaces)
+      guard !line.hasPrefix("#"), let equals = line.firstIndex(of: "=") else { continue }
+      let name = line[..<equals].trimmingCharacters(in: .whitespaces)
+      var value = line[line.index(after: equals)...].trimmingCharacters(in: .whitespaces)
+      for quote in ["\"", "'"] where value.count >= 2 && value.hasPrefix(quote) && value.hasSuffix(quote) {
+        value = String(value.dropFirst().dropLast())
+      }
+      values[name] = value
+    }
+    return values
+  }
+
+  /// Makes the directories of the state that are not there yet.
+  /// - Throws: `Failure` where one can't be made.
+  public func makeDirectories() throws {
+    for name in ["spool", "mail", "tmp", "files", "run"] {
+      let path = state + "/" + name
+      do {
+        try FileManager.default.createDirectory(
+          atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      } catch {
+        throw Failure(
+          description: "The directory \(path) can't be made: give the program's user FL_STATE to write to.")
+      }
+    }
+  }
+}

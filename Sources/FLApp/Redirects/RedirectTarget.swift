@@ -1,0 +1,102 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+import HTTPTypes
+
+/// What a redirect needs to know of a link.
+final class RedirectTarget: Sendable {
+  let link: LinkID
+  let account: AccountID
+  let code: ShortCode
+  let title: String?
+  let createdAt: Timestamp
+  let destination: WebURL
+  let isEnabled: Bool
+  let expiresAt: Timestamp?
+  let maxClicks: Int?
+  let passwordHash: String?
+  let expired: Response?
+  private let utm: UTM
+  private let forwardsQuery: Bool
+  private let status: RedirectStatus
+  private let plain: Response
+
+  init(_ row: Row) throws {
+    let destination: String = try row["destination_url"]
+    guard let destination = WebURL(destination) else {
+      throw DatabaseError.conversion(column: "destination_url", detail: "no address")
+    }
+    let expiredURL: String? = try row["expired_url"]
+    link = try row["id"]
+    account = try row["account_id"]
+    code = try ShortCode(stored: row["short_code"])
+    title = try row["title"]
+    createdAt = try row["created_at"]
+    self.destination = destination
+    isEnabled = try row["is_enabled"]
+    expiresAt = try row["expires_at"]
+    maxClicks = try row["max_clicks"]
+    passwordHash = try row["password_hash"]
+    utm = try UTM(row)
+    forwardsQuery = try row["forward_query"]
+    status = RedirectStatus(rawValue: try row["redirect_status"]) ?? .found
+    plain = Self.redirect(status.rawValue, to: destination.location(adding: utm.parameters))
+    expired = expiredURL.flatMap { WebURL($0) }.map { Self.redirect(302, to: $0.location()) }
+  }
+
+  /// Bytes that this takes in memory, estimated: the address is there as it was written, in parts, and encoded.
+  var cost: Int { 600 + 6 * destination.text.utf8.count }
+
+  /// Where a visitor without a query is led.
+  var location: String { destination.location(adding: utm.parameters) }
+
+  /// The redirect for a visitor who came with `query`.
+  func redirect(query: String?) -> Response {
+    guard forwardsQuery, let query, !query.isEmpty else { return plain }
+    // What the visitor brings goes before what the link has; the place it leads to is the link's own.
+    let brought = QueryParameter.all(in: query)
+    let names = Set(brought.map(\.name))
+    let parameters = utm.parameters.filter { !names.contains($0.name) } + brought
+    return Self.redirect(status.rawValue, to: destination.location(adding: parameters))
+  }
+
+  /// The redirect after a form: the visitor's next request is a GET.
+  func redirectAfterForm(query: String?) -> Response {
+    var response = redirect(query: query)
+    response.status = 303
+    return response
+  }
+
+  private static func redirect(_ status: Int, to location: String) -> Response {
+    Response(status: status, headers: [.location: location, .cacheControl: "private, no-store"])
+  }
+}
+
+/// Every SQL statement of the redirect.
+struct RedirectRows {
+  let queries: any Queries
+
+  /// The link that is at `code`, spelled just so.
+  func find(_ code: ShortCode) throws -> RedirectTarget? {
+    try queries.row(
+      """
+      SELECT id, account_id, short_code, title, created_at, destination_url, is_enabled, expires_at, expired_url,
+        max_clicks, password_hash, forward_query, redirect_status, utm_source, utm_medium, utm_campaign, utm_term,
+        utm_content
+      FROM links WHERE short_code = \(code.text)
+      """
+    ).map(RedirectTarget.init)
+  }
+
+  /// Lets one more visitor through a link with `maxClicks`; false when it is used up.
+  func admit(_ link: LinkID) throws -> Bool {
+    try queries.run(
+      "UPDATE links SET admitted = admitted + 1 WHERE id = \(link) AND (max_clicks IS NULL OR admitted < max_clicks)"
+    ) == 1
+  }
+
+  /// Whether a link with `maxClicks` lets nobody through any more.
+  func isUsedUp(_ link: LinkID) throws -> Bool {
+    try queries.row("SELECT 1 AS used FROM links WHERE id = \(link) AND admitted >= max_clicks") != nil
+  }
+}

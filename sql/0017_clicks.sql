@@ -1,0 +1,25 @@
+CREATE TABLE IF NOT EXISTS clicks (
+  id BINARY(16) NOT NULL COMMENT 'UUIDv7 made at the redirect',
+  link_id BINARY(16) NOT NULL COMMENT 'no foreign key: clicks outlive their links',
+  account_id BINARY(16) NOT NULL COMMENT 'who owned the link then',
+  at DATETIME(6) NOT NULL COMMENT 'when the redirect was answered, UTC',
+  visitor BIGINT NOT NULL COMMENT 'digest salted anew each day',
+  is_bot TINYINT NOT NULL,
+  is_unique TINYINT NOT NULL COMMENT 'the visitor''s first on this link on this UTC day',
+  source TINYINT UNSIGNED NOT NULL COMMENT '1 click, 2 scan, 3 api, 4 mailing',
+  device TINYINT UNSIGNED NOT NULL COMMENT '1 desktop, 2 mobile, 3 tablet, 4 bot, 5 other',
+  browser VARCHAR(32) NULL,
+  system VARCHAR(32) NULL,
+  referrer_host VARCHAR(190) NULL,
+  language VARCHAR(8) NULL COMMENT 'primary subtag of RFC 5646',
+  country CHAR(2) NULL COMMENT 'ISO 3166-1 alpha-2',
+  city VARCHAR(190) NULL,
+  utm_source VARCHAR(190) NULL,
+  utm_medium VARCHAR(190) NULL,
+  utm_campaign VARCHAR(190) NULL,
+  utm_term VARCHAR(190) NULL,
+  utm_content VARCHAR(190) NULL,
+  PRIMARY KEY (id),
+  KEY clicks_link (link_id, id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_nopad_bin
+  COMMENT 'A row is one redirect that was answered.';
