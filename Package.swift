@@ -34,6 +34,10 @@ let package = Package(
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2"),
     .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi"),
     .systemLibrary(name: "CEpoll"),
+    .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode"),
+    .systemLibrary(name: "CGD", pkgConfig: "gdlib"),
+    .systemLibrary(name: "CMaxMindDB", pkgConfig: "libmaxminddb"),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl"),
 
     // The libraries, each hiding one thing. Imports only ever point down.
     .target(name: "FLValues", swiftSettings: common),
@@ -43,11 +47,17 @@ let package = Package(
       swiftSettings: touchesC),
     .target(name: "FLMariaDB", dependencies: ["CMariaDB", "FLValues", logging], swiftSettings: touchesC),
     .target(name: "FLCrypto", dependencies: ["COpenSSL", "CArgon2", "FLValues"], swiftSettings: touchesC),
+    .target(name: "FLQRCode", dependencies: ["CQREncode", "CGD"], swiftSettings: touchesC),
+    .target(name: "FLGeoIP", dependencies: ["CMaxMindDB", "FLValues", logging], swiftSettings: touchesC),
+    .target(name: "FLTransfer", dependencies: ["CCurl"], swiftSettings: touchesC),
 
     // The product.
     .target(
       name: "FLApp",
-      dependencies: ["FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", mustache, logging, httpTypes],
+      dependencies: [
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", mustache, logging,
+        httpTypes,
+      ],
       swiftSettings: common),
     .target(
       name: "FLDelivery", dependencies: ["FLApp", "FLMariaDB", "FLCrypto", "FLValues", logging],
@@ -78,6 +88,8 @@ let package = Package(
       name: "FLMariaDBTests", dependencies: ["FLMariaDB", "FLTestDatabase", "FLValues", logging],
       swiftSettings: common),
     .testTarget(name: "FLCryptoTests", dependencies: ["FLCrypto"], swiftSettings: common),
+    .testTarget(name: "FLQRCodeTests", dependencies: ["FLQRCode"], swiftSettings: common),
+    .testTarget(name: "FLGeoIPTests", dependencies: ["FLGeoIP", "FLValues", logging], swiftSettings: common),
     // A process for the tests of the clicks to kill, and their stopwatch.
     .executableTarget(
       name: "click-spooler", dependencies: ["FLApp", "FLMariaDB", "FLValues", logging],

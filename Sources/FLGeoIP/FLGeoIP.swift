@@ -1,0 +1,1 @@
+// Written by what comes next.

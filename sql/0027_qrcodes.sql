@@ -1,0 +1,28 @@
+-- A QR code of a link: how it is drawn, and the mark by which its scans are known.
+CREATE TABLE IF NOT EXISTS qrcodes (
+  id                BINARY(16)   NOT NULL,
+  account_id        BINARY(16)   NOT NULL,
+  link_id           BINARY(16)   NOT NULL,
+  owns_link         BOOLEAN      NOT NULL COMMENT 'the link was made with the code, and goes with it',
+  mark              INT          NOT NULL COMMENT 'the number behind ?qr= in the symbol, from 1 in each link',
+  title             VARCHAR(255) NULL,
+  foreground_color  CHAR(7)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT '#rrggbb',
+  background_color  CHAR(7)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT '#rrggbb',
+  is_transparent    BOOLEAN      NOT NULL DEFAULT FALSE COMMENT 'the background is left out of the image',
+  logo_file_id      BINARY(16)   NULL,
+  error_correction  CHAR(1)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'L, M, Q or H',
+  margin            TINYINT      NOT NULL COMMENT 'the quiet zone, in modules',
+  module_shape      VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'square, rounded, …',
+  caption           VARCHAR(255) NULL,
+  version           INT          NOT NULL DEFAULT 1,
+  created_at        DATETIME(6)  NOT NULL,
+  updated_at        DATETIME(6)  NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE KEY qrcodes_mark (link_id, mark),
+  KEY qrcodes_account (account_id, id),
+  KEY qrcodes_link (account_id, link_id, id),
+  KEY qrcodes_logo (account_id, logo_file_id),
+  CONSTRAINT qrcodes_link FOREIGN KEY (link_id) REFERENCES links (id) ON DELETE CASCADE,
+  CONSTRAINT qrcodes_account FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE,
+  CONSTRAINT qrcodes_logo FOREIGN KEY (account_id, logo_file_id) REFERENCES files (account_id, id)
+) ENGINE=InnoDB;
