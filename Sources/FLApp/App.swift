@@ -73,7 +73,7 @@ public final class App: Sendable {
         database: database,
         links: LinkService(database: database, generations: generations, passwords: passwords),
         baseURL: settings.baseURL),
-      clicks: ClickRoutes(database: database),
+      tags: TagRoutes(database: database), clicks: ClickRoutes(database: database),
       documents: Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI))
     let server = settings.baseURL
     openAPI.set { OpenAPI.document(App.info, server: server, routes: routes) }
@@ -92,10 +92,11 @@ public final class App: Sendable {
 
   /// All operations of the API, service by service.
   private static func routes(
-    accounts: AccountRoutes, plans: PlanRoutes, keys: APIKeyRoutes, links: LinkRoutes, clicks: ClickRoutes,
-    documents: Documents
+    accounts: AccountRoutes, plans: PlanRoutes, keys: APIKeyRoutes, links: LinkRoutes,
+    tags: TagRoutes, clicks: ClickRoutes, documents: Documents
   ) -> [Route] {
-    accounts.routes + plans.routes + keys.routes + links.routes + clicks.routes + documents.routes
+    accounts.routes + plans.routes + keys.routes + links.routes + tags.routes + clicks.routes
+      + documents.routes
   }
 
   static let info = OpenAPI.Info(
@@ -108,7 +109,8 @@ public final class App: Sendable {
       the redirect, and with a `+` behind it a preview.
       """,
     tags: [
-      ("Links", "Short links and their tags."), ("Statistics", "Who followed the links."),
+      ("Links", "Short links and their tags."), ("Tags", "Labels of links."),
+      ("Statistics", "Who followed the links."),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),
       ("Account", "Plans, and what was used of them."),
       ("Documents", "This document, and the health of the service."),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors import MISSING_ID, Actor, problem, refuses, statuses
+from actors import MISSING_ID, Actor, created, problem, refuses, statuses
 
 METHODS = ("get", "post", "put", "patch", "delete")
 SCOPES = ("links", "qrcodes", "contacts", "contact-groups", "mailing", "organizer", "payments", "geoip",
@@ -12,6 +12,7 @@ SCOPES = ("links", "qrcodes", "contacts", "contact-groups", "mailing", "organize
 BODIES = {
     ("put", "/api/links/{id}/tags"): {"tags": ["spring"]},
     ("post", "/api/links/{id}/tags"): {"tags": ["spring"]},
+    ("post", "/api/tags/{id}/merge"): {"into": MISSING_ID},
 }
 
 
@@ -71,6 +72,8 @@ def own_path(operation, account):
         return path
     if path.startswith("/api/links/{id}"):
         identifier = account.link(tags=["spring"])["id"]
+    elif path.startswith("/api/tags/{id}"):
+        identifier = created(account.post("/api/tags", {"name": "spring"}))["id"]
     elif path.startswith("/api/api-keys/{id}"):
         identifier = account.new_key()["id"]
     else:

@@ -27,7 +27,12 @@ public struct Link: Sendable {
   var createdAt: Timestamp
   var updatedAt: Timestamp
 
-  var tag: EntityTag { EntityTag(version: version, state: String(clicks)) }
+  /// Tags are part of the state: renaming one changes links that are not written.
+  var tag: EntityTag {
+    guard !tags.isEmpty else { return EntityTag(version: version, state: String(clicks)) }
+    let names = String(spread(tags.joined(separator: "\u{0}").utf8), radix: 36)
+    return EntityTag(version: version, state: "\(clicks).\(names)")
+  }
 
   /// How the API shows links whose short addresses begin with `baseURL`.
   static func shape(baseURL: String) -> Shape<Link> {
