@@ -35,7 +35,7 @@ let package = Package(
     .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi"),
     .systemLibrary(name: "CEpoll"),
     .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode"),
-    .systemLibrary(name: "CGD", pkgConfig: "gdlib"),
+    .systemLibrary(name: "CGD"),
     .systemLibrary(name: "CMaxMindDB", pkgConfig: "libmaxminddb"),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl"),
 

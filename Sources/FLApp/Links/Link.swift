@@ -8,8 +8,7 @@ public typealias LinkID = ID<Link>
 public struct Link: Sendable {
   var id: LinkID
   var shortCode: ShortCode
-  /// The destination, as it was written.
-  var destination: String
+  var target: LinkTarget
   var title: String?
   var utm: UTM
   var tags: [String]
@@ -41,7 +40,7 @@ public struct Link: Sendable {
       [
         .init("id", \.id, .id()), .init("shortCode", \.shortCode, .shortCode),
         .init("shortUrl", { "\(baseURL)/\($0.shortCode)" }, .string),
-        .init("destinationUrl", \.destination, .string),
+        .init("destinationUrl", \.target.url, .optional(.string)),
         .init("title", \.title, .optional(.string)),
         .init("utmSource", \.utm.source, .optional(.string)),
         .init("utmMedium", \.utm.medium, .optional(.string)),
@@ -54,7 +53,7 @@ public struct Link: Sendable {
         .init("hasPassword", { $0.passwordHash != nil }, .bool),
         .init("forwardQuery", \.forwardQuery, .bool),
         .init("redirectStatus", \.redirectStatus, .redirectStatus), .init("isEnabled", \.isEnabled, .bool),
-        .init("fileId", { _ in nil }, .optional(.string)),
+        .init("fileId", \.target.file, .optional(.id())),
         .init("externalId", \.externalID, .optional(.string)), .init("qrCode", { _ in nil }, .optional(.any)),
         .init("clicks", \.clicks, .count),
         .init("lastClickedAt", \.lastClickedAt, .optional(.timestamp)),
@@ -92,7 +91,7 @@ enum RedirectStatus: Int, Sendable, CaseIterable {
 
 /// A link that is to be made.
 struct NewLink: Sendable {
-  var destination: WebURL
+  var target: LinkTarget
   var shortCode: ShortCode?
   var title: String?
   var utm: UTM
@@ -109,7 +108,7 @@ struct NewLink: Sendable {
 
 /// What is to be changed of a link (a merge patch).
 struct LinkChanges: Sendable {
-  var destination: WebURL?
+  var target: LinkTargetChange
   var shortCode: ShortCode?
   var title: Change<String>
   var source: Change<String>
@@ -132,7 +131,7 @@ extension Link {
   /// This link with `changes` made to it; tags and password are for whoever calls.
   func changed(by changes: LinkChanges) -> Link {
     var link = self
-    link.destination = changes.destination?.text ?? destination
+    link.target = changes.target.target ?? target
     link.shortCode = changes.shortCode ?? shortCode
     link.title = changes.title.applied(to: title)
     link.utm = UTM(
@@ -153,7 +152,7 @@ extension Link {
   init(_ new: NewLink, passwordHash: String?, at now: Timestamp) {
     self.init(
       id: LinkID(at: now), shortCode: new.shortCode ?? ShortCode(stored: ""),
-      destination: new.destination.text,
+      target: new.target,
       title: new.title, utm: new.utm, tags: [], expiresAt: new.expiresAt, expiredURL: new.expiredURL?.text,
       maxClicks: new.maxClicks, passwordHash: passwordHash, forwardQuery: new.forwardQuery,
       redirectStatus: new.redirectStatus, isEnabled: new.isEnabled, externalID: new.externalID, clicks: 0,

@@ -25,12 +25,14 @@ struct LinkRoutes {
         .query("tag", Self.search, "Links with this tag."),
         .query("isEnabled", Self.flag, "Links that lead somewhere, or those that are switched off."),
         .query("externalId", Self.search, "The link with this id of yours."),
+        .query("fileId", Self.file, "Links that lead to this file."),
         .query("sort", Self.sort, "The order; `-` is downwards."),
         reply: .list(shape, named: "Link"),
-        handler: { call, limit, cursor, search, tag, isEnabled, externalID, order in
+        handler: { call, limit, cursor, search, tag, isEnabled, externalID, file, order in
           try list(
-            call, .init(search: search, tag: tag, isEnabled: isEnabled, externalID: externalID), order,
-            cursor, limit)
+            call,
+            .init(search: search, tag: tag, isEnabled: isEnabled, externalID: externalID, fileID: file),
+            order, cursor, limit)
         }),
       Route(
         .post, "/api/links", "createLink", access: .scope(.links), tag: "Links", summary: "Make a short link",
@@ -64,9 +66,7 @@ struct LinkRoutes {
         summary: "Change a link",
         description: "It holds in every process of the host when it is answered.", problems: [409, 412],
         .path("id", .id(), "The link's id."), body: LinkChanges.shape, reply: .ok(shape).tagged(\.tag),
-        handler: { call, changes, id in
-          try links.update(id, changes, account: call.caller.account, if: call.preconditions, at: call.now)
-        }),
+        handler: { call, changes, id in try update(call, changes, id) }),
       Route(
         .delete, "/api/links/{id}", "deleteLink", access: .scope(.links), tag: "Links",
         summary: "Delete a link",
@@ -116,6 +116,7 @@ struct LinkRoutes {
   }
 
   private static let search: Shape<String?> = .optional(.text(0...255))
+  private static let file: Shape<FileID?> = .optional(.id())
   private static let flag: Shape<Bool?> = .optional(.bool)
   private static let sort: Shape<LinkOrder> = Shape<LinkOrder>.oneOf(LinkOrder.self).defaulting(to: .newest)
 
@@ -143,7 +144,13 @@ struct LinkRoutes {
   }
 
   func create(_ call: Call, _ new: NewLink) throws -> Link {
-    try links.create(new, account: call.caller.account, plan: call.caller.plan, at: call.now)
+    if new.target.file != nil { try call.caller.checkMayReadFiles() }
+    return try links.create(new, account: call.caller.account, plan: call.caller.plan, at: call.now)
+  }
+
+  func update(_ call: Call, _ changes: LinkChanges, _ id: LinkID) throws -> Link {
+    if changes.target.target?.file != nil { try call.caller.checkMayReadFiles() }
+    return try links.update(id, changes, account: call.caller.account, if: call.preconditions, at: call.now)
   }
 
   func bulk(_ call: Call, _ new: NewLinks) throws -> BulkResult {

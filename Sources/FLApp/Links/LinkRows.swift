@@ -7,7 +7,7 @@ struct LinkRows {
   let queries: any Queries
 
   private static let columns: SQL = """
-    l.id, l.short_code, l.destination_url, l.title, l.utm_source, l.utm_medium, l.utm_campaign, l.utm_term,
+    l.id, l.short_code, l.destination_url, l.file_id, l.title, l.utm_source, l.utm_medium, l.utm_campaign, l.utm_term,
     l.utm_content, l.expires_at, l.expired_url, l.max_clicks, l.password_hash, l.forward_query, l.redirect_status,
     l.is_enabled, l.external_id, l.version, l.created_at, l.updated_at, l.tag_count, t.clicks, t.last_clicked_at
     """
@@ -19,6 +19,7 @@ struct LinkRows {
     var tag: String?
     var isEnabled: Bool?
     var externalID: String?
+    var fileID: FileID?
   }
 
   func find(_ id: LinkID) throws -> Link? {
@@ -42,10 +43,10 @@ struct LinkRows {
   func insert(_ link: Link) throws {
     _ = try queries.run(
       """
-      INSERT INTO links (id, account_id, short_code, destination_url, title, utm_source, utm_medium, utm_campaign,
+      INSERT INTO links (id, account_id, short_code, destination_url, file_id, title, utm_source, utm_medium, utm_campaign,
         utm_term, utm_content, expires_at, expired_url, max_clicks, password_hash, forward_query, redirect_status,
         is_enabled, external_id, created_at, updated_at)
-      VALUES (\(link.id), \(account), \(link.shortCode.text), \(link.destination), \(link.title),
+      VALUES (\(link.id), \(account), \(link.shortCode.text), \(link.target.url), \(link.target.file), \(link.title),
         \(link.utm.source), \(link.utm.medium), \(link.utm.campaign), \(link.utm.term), \(link.utm.content),
         \(link.expiresAt), \(link.expiredURL), \(link.maxClicks), \(link.passwordHash), \(link.forwardQuery),
         \(link.redirectStatus.rawValue), \(link.isEnabled), \(link.externalID), \(link.createdAt), \(link.updatedAt))
@@ -59,7 +60,8 @@ struct LinkRows {
       UPDATE links SET
         admitted = IF(max_clicks IS NULL,
           COALESCE((SELECT t.clicks FROM link_click_totals t WHERE t.link_id = links.id), 0), admitted),
-        short_code = \(link.shortCode.text), destination_url = \(link.destination), title = \(link.title),
+        short_code = \(link.shortCode.text), destination_url = \(link.target.url),
+        file_id = \(link.target.file), title = \(link.title),
         utm_source = \(link.utm.source), utm_medium = \(link.utm.medium), utm_campaign = \(link.utm.campaign),
         utm_term = \(link.utm.term), utm_content = \(link.utm.content), expires_at = \(link.expiresAt),
         expired_url = \(link.expiredURL), max_clicks = \(link.maxClicks),
@@ -123,6 +125,7 @@ struct LinkRows {
     }
     if let isEnabled = filter.isEnabled { conditions.append("l.is_enabled = \(isEnabled)") }
     if let externalID = filter.externalID { conditions.append("l.external_id = \(externalID)") }
+    if let file = filter.fileID { conditions.append("l.file_id = \(file)") }
     return conditions.joined(by: " AND ")
   }
 }
@@ -131,7 +134,7 @@ extension Link {
   init(_ row: Row, tags: [String]) throws {
     let clicks: Int? = try row["clicks"]
     try self.init(
-      id: row["id"], shortCode: ShortCode(stored: row["short_code"]), destination: row["destination_url"],
+      id: row["id"], shortCode: ShortCode(stored: row["short_code"]), target: LinkTarget(row),
       title: row["title"],
       utm: UTM(row), tags: tags,
       expiresAt: row["expires_at"],
@@ -142,6 +145,13 @@ extension Link {
       isEnabled: row["is_enabled"], externalID: row["external_id"], clicks: clicks ?? 0,
       lastClickedAt: row["last_clicked_at"], version: row["version"], createdAt: row["created_at"],
       updatedAt: row["updated_at"])
+  }
+}
+
+extension LinkTarget {
+  init(_ row: Row) throws {
+    let url: String? = try row["destination_url"]
+    self = if let url { .url(url) } else { .file(try row["file_id"]) }
   }
 }
 

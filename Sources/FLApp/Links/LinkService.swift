@@ -17,7 +17,7 @@ struct LinkService: Sendable {
       try refuseUsedUp(account, plan, PlanRows(queries: database), at: now)
       return try passwords.hash(password)
     }
-    let link = try translatingDuplicates {
+    let link = try translatingRefusals {
       try database.transaction { connection in
         try takeAllowance(of: account, plan, on: connection, at: now)
         var link = Link(new, passwordHash: hash, at: now)
@@ -81,7 +81,7 @@ struct LinkService: Sendable {
   ) throws -> Link {
     var hash: String?
     if case .set(let password) = wishes.password { hash = try passwords.hash(password) }
-    let (old, new) = try translatingDuplicates {
+    let (old, new) = try translatingRefusals {
       try database.transaction { [hash] connection in
         let rows = LinkRows(account: account, queries: connection)
         guard let old = try rows.lock(id) else { throw Problem.notFound }
@@ -149,13 +149,15 @@ struct LinkService: Sendable {
     }
   }
 
-  private func translatingDuplicates<Result>(_ body: () throws -> Result) throws -> Result {
+  private func translatingRefusals<Result>(_ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch DatabaseError.duplicate(constraint: "links_external_id") {
       throw Problem.conflict("Another link has this externalId.", field: "externalId")
     } catch DatabaseError.duplicate(constraint: "links_short_code") {
       throw Problem.conflict("The short code is taken.", field: "shortCode")
+    } catch DatabaseError.foreignKey(constraint: "links_file") {
+      throw Problem.invalid("fileId", "not_found", "There is no such file.")
     }
   }
 }

@@ -2,55 +2,110 @@ import FLHTTP
 import FLValues
 
 extension NewLink {
-  static let shape = Shape<NewLink>(
-    {
-      destination, code, title, source, medium, campaign, term, content, tags, expiry, expired, most,
-      password,
-      forward, status, isEnabled, external in
-      NewLink(
-        destination: destination, shortCode: code, title: title,
-        utm: UTM(source: source, medium: medium, campaign: campaign, term: term, content: content),
-        tags: tags,
-        expiresAt: expiry, expiredURL: expired, maxClicks: most, password: password, forwardQuery: forward,
-        redirectStatus: status, isEnabled: isEnabled, externalID: external)
+  static let shape = Draft.shape.map(
+    to: { draft, reading in
+      guard let target = LinkTarget(url: draft.destination, file: draft.file, &reading) else { return nil }
+      var link = draft.link
+      link.target = target
+      return link
     },
-    Field("destinationUrl", \.destination, Member.url), Field("shortCode", \.shortCode, Member.code),
-    Field("title", \.title, Member.text), Field("utmSource", \.utm.source, Member.text),
-    Field("utmMedium", \.utm.medium, Member.text), Field("utmCampaign", \.utm.campaign, Member.text),
-    Field("utmTerm", \.utm.term, Member.text), Field("utmContent", \.utm.content, Member.text),
-    Field("tags", \.tags, Member.tagsOrNone), Field("expiresAt", \.expiresAt, Member.time),
-    Field("expiredUrl", \.expiredURL, Member.optionalURL), Field("maxClicks", \.maxClicks, Member.maxClicks),
-    Field("password", \.password, Member.password), Field("forwardQuery", \.forwardQuery, Member.no),
-    Field("redirectStatus", \.redirectStatus, Member.status), Field("isEnabled", \.isEnabled, Member.yes),
-    Field("externalId", \.externalID, Member.text)
-  ).named("NewLink")
+    from: { Draft(destination: $0.target.url.flatMap { WebURL($0) }, file: $0.target.file, link: $0) })
+
+  /// A link whose target is still to be checked.
+  private struct Draft: Sendable {
+    let destination: WebURL?
+    let file: FileID?
+    /// All but the target.
+    let link: NewLink
+
+    static let shape = Shape<Draft>(
+      {
+        destination, file, code, title, source, medium, campaign, term, content, tags, expiry, expired, most,
+        password, forward, status, isEnabled, external in
+        Draft(
+          destination: destination, file: file,
+          link: NewLink(
+            target: .url(""), shortCode: code, title: title,
+            utm: UTM(source: source, medium: medium, campaign: campaign, term: term, content: content),
+            tags: tags, expiresAt: expiry, expiredURL: expired, maxClicks: most, password: password,
+            forwardQuery: forward, redirectStatus: status, isEnabled: isEnabled, externalID: external))
+      },
+      Field("destinationUrl", \.destination, Member.destination), Field("fileId", \.file, Member.file),
+      Field("shortCode", \.link.shortCode, Member.code), Field("title", \.link.title, Member.text),
+      Field("utmSource", \.link.utm.source, Member.text), Field("utmMedium", \.link.utm.medium, Member.text),
+      Field("utmCampaign", \.link.utm.campaign, Member.text), Field("utmTerm", \.link.utm.term, Member.text),
+      Field("utmContent", \.link.utm.content, Member.text), Field("tags", \.link.tags, Member.tagsOrNone),
+      Field("expiresAt", \.link.expiresAt, Member.time),
+      Field("expiredUrl", \.link.expiredURL, Member.optionalURL),
+      Field("maxClicks", \.link.maxClicks, Member.maxClicks),
+      Field("password", \.link.password, Member.password),
+      Field("forwardQuery", \.link.forwardQuery, Member.no),
+      Field("redirectStatus", \.link.redirectStatus, Member.status),
+      Field("isEnabled", \.link.isEnabled, Member.yes), Field("externalId", \.link.externalID, Member.text)
+    ).named("NewLink")
+  }
 }
 
 extension LinkChanges {
-  static let shape = Shape<LinkChanges>(
-    LinkChanges.init(
-      destination:shortCode:title:source:medium:campaign:term:content:tags:expiresAt:expiredURL:maxClicks:
-      password:
-      forwardQuery:redirectStatus:isEnabled:externalID:),
-    Field("destinationUrl", \.destination, Member.maybeURL),
-    Field("shortCode", \.shortCode, Member.maybeCode),
-    Field("title", \.title, Member.textChange), Field("utmSource", \.source, Member.textChange),
-    Field("utmMedium", \.medium, Member.textChange), Field("utmCampaign", \.campaign, Member.textChange),
-    Field("utmTerm", \.term, Member.textChange), Field("utmContent", \.content, Member.textChange),
-    Field("tags", \.tags, Member.tagsChange), Field("expiresAt", \.expiresAt, Member.timeChange),
-    Field("expiredUrl", \.expiredURL, Member.urlChange),
-    Field("maxClicks", \.maxClicks, Member.maxClicksChange),
-    Field("password", \.password, Member.passwordChange),
-    Field("forwardQuery", \.forwardQuery, Member.maybeBool),
-    Field("redirectStatus", \.redirectStatus, Member.maybeStatus),
-    Field("isEnabled", \.isEnabled, Member.maybeBool), Field("externalId", \.externalID, Member.textChange)
-  ).named("LinkChanges")
+  static let shape = Draft.shape.map(
+    to: { draft, reading in
+      guard let target = LinkTargetChange(url: draft.destination, file: draft.file, &reading) else {
+        return nil
+      }
+      var changes = draft.changes
+      changes.target = target
+      return changes
+    },
+    from: { Draft(destination: .keep, file: .keep, changes: $0) })
+
+  /// Changes of which those of the target are still to be checked.
+  private struct Draft: Sendable {
+    let destination: Change<WebURL>
+    let file: Change<FileID>
+    /// All but those of the target.
+    let changes: LinkChanges
+
+    static let shape = Shape<Draft>(
+      {
+        destination, file, code, title, source, medium, campaign, term, content, tags, expiry, expired, most,
+        password, forward, status, isEnabled, external in
+        Draft(
+          destination: destination, file: file,
+          changes: LinkChanges(
+            target: .none, shortCode: code, title: title, source: source, medium: medium, campaign: campaign,
+            term: term, content: content, tags: tags, expiresAt: expiry, expiredURL: expired, maxClicks: most,
+            password: password, forwardQuery: forward, redirectStatus: status, isEnabled: isEnabled,
+            externalID: external))
+      },
+      Field("destinationUrl", \.destination, Member.urlChange), Field("fileId", \.file, Member.fileChange),
+      Field("shortCode", \.changes.shortCode, Member.maybeCode),
+      Field("title", \.changes.title, Member.textChange),
+      Field("utmSource", \.changes.source, Member.textChange),
+      Field("utmMedium", \.changes.medium, Member.textChange),
+      Field("utmCampaign", \.changes.campaign, Member.textChange),
+      Field("utmTerm", \.changes.term, Member.textChange),
+      Field("utmContent", \.changes.content, Member.textChange),
+      Field("tags", \.changes.tags, Member.tagsChange),
+      Field("expiresAt", \.changes.expiresAt, Member.timeChange),
+      Field("expiredUrl", \.changes.expiredURL, Member.urlChange),
+      Field("maxClicks", \.changes.maxClicks, Member.maxClicksChange),
+      Field("password", \.changes.password, Member.passwordChange),
+      Field("forwardQuery", \.changes.forwardQuery, Member.maybeBool),
+      Field("redirectStatus", \.changes.redirectStatus, Member.maybeStatus),
+      Field("isEnabled", \.changes.isEnabled, Member.maybeBool),
+      Field("externalId", \.changes.externalID, Member.textChange)
+    ).named("LinkChanges")
+  }
 }
 
 /// The shapes of a link's members. Each has its type written out, for the compiler's sake: with seventeen of them
 /// in one expression it would have to find the types of all at once.
 private enum Member {
-  static let url: Shape<WebURL> = .webURL
+  static let destination: Shape<WebURL?> = Shape<WebURL?>.optional(.webURL).described(
+    "Where the link leads; just one of this and fileId.")
+  static let file: Shape<FileID?> = Shape<FileID?>.optional(.id()).described(
+    "The file of the account that following the link downloads. A key needs the scope files:read as well.")
+  static let fileChange: Shape<Change<FileID>> = .change(.id())
   static let optionalURL: Shape<WebURL?> = .optional(.webURL)
   static let code: Shape<ShortCode?> = .optional(.shortCode)
   static let text: Shape<String?> = .optional(.text(1...255))
@@ -63,7 +118,6 @@ private enum Member {
   static let no: Shape<Bool> = Shape<Bool>.bool.defaulting(to: false)
   static let yes: Shape<Bool> = Shape<Bool>.bool.defaulting(to: true)
   static let status: Shape<RedirectStatus> = Shape<RedirectStatus>.redirectStatus.defaulting(to: .found)
-  static let maybeURL: Shape<WebURL?> = .maybe(.webURL)
   static let maybeCode: Shape<ShortCode?> = .maybe(.shortCode)
   static let maybeBool: Shape<Bool?> = .maybe(.bool)
   static let maybeStatus: Shape<RedirectStatus?> = .maybe(.redirectStatus)

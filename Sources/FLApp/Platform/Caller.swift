@@ -102,16 +102,8 @@ public struct Caller: Sendable {
       throw Problem(
         403, "person_required", "This is for people, not for API keys.",
         detail: "Log in and use the JWT or the session cookie.")
-    case (.scope(let name, let reads), let credential):
-      let isRead = reads || route.method == .get
-      if case .key(_, let grants) = credential, !grants.isEmpty,
-        !grants.contains(where: { $0.scope.rawValue == name && (isRead || !$0.isReadOnly) })
-      {
-        let required = isRead ? "\(name):read" : name
-        throw Problem(
-          403, "scope_missing", "The API key lacks a scope.", detail: "This needs the scope \(required).",
-          members: ["requiredScope": .string(required)])
-      }
+    case (.scope(let name, let reads), _):
+      try checkGrant(name, isRead: reads || route.method == .get)
       if let feature = Scope(rawValue: name)?.feature, !member.plan.features.contains(feature) {
         throw .planLimit(
           "The plan \(member.plan.name) does not have \(feature.rawValue).", limit: 0, used: 0,
@@ -119,5 +111,19 @@ public struct Caller: Sendable {
       }
     default: break
     }
+  }
+
+  /// Checks that this caller may see the files of its account, where an operation of another scope shows one.
+  /// - Throws: `Problem` 403.
+  func checkMayReadFiles() throws(Problem) { try checkGrant(Scope.files.rawValue, isRead: true) }
+
+  private func checkGrant(_ name: String, isRead: Bool) throws(Problem) {
+    guard case .key(_, let grants) = credential, !grants.isEmpty,
+      !grants.contains(where: { $0.scope.rawValue == name && (isRead || !$0.isReadOnly) })
+    else { return }
+    let required = isRead ? "\(name):read" : name
+    throw Problem(
+      403, "scope_missing", "The API key lacks a scope.", detail: "This needs the scope \(required).",
+      members: ["requiredScope": .string(required)])
   }
 }
