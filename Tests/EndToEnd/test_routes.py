@@ -1,5 +1,7 @@
 """The rules that hold for every operation of the API, asked of each one the document names."""
 
+import uuid
+
 import pytest
 
 from actors import MISSING_ID, Actor, created, problem, refuses, statuses
@@ -73,7 +75,7 @@ def own_path(operation, account):
     if path.startswith("/api/links/{id}"):
         identifier = account.link(tags=["spring"])["id"]
     elif path.startswith("/api/tags/{id}"):
-        identifier = created(account.post("/api/tags", {"name": "spring"}))["id"]
+        identifier = created(account.post("/api/tags", {"name": str(uuid.uuid4())}))["id"]
     elif path.startswith("/api/api-keys/{id}"):
         identifier = account.new_key()["id"]
     else:

@@ -1,10 +1,10 @@
-import FLHTTP
 import FLMariaDB
 import FLTestDatabase
 import HTTPTypes
 import Testing
 
 @testable import FLApp
+@testable import FLHTTP
 
 @Suite struct DocumentsTests {
   @Test func healthTellsThatAllIsWell() throws {
@@ -88,5 +88,17 @@ import Testing
       #expect(house.nobody.post(path).status == 405, "\(path)")
     }
     #expect(house.nobody.get("/").text.contains(House.origin))
+  }
+
+  @Test func aComponentsNameIsOfOneSchema() throws {
+    var schemas: [String: JSON] = [:]
+    for route in try House().app.routes {
+      let all = [route.body?.named, route.reply.schema?.named, route.parameterSchemas].compactMap { $0 }
+      for (name, schema) in all.joined() {
+        #expect(schemas[name, default: schema] == schema, "\(name), of \(route.operation)")
+        schemas[name] = schema
+      }
+    }
+    #expect(schemas.count > 30)
   }
 }

@@ -83,12 +83,12 @@ struct LinkRoutes {
     [
       Route(
         .get, "/api/links/{id}/tags", "listLinkTags", access: .scope(.links), tag: "Links",
-        summary: "Read a link's tags", .path("id", .id(), "The link's id."), reply: .ok(TagList.answer),
+        summary: "Read a link's tags", .path("id", .id(), "The link's id."), reply: .ok(TagNames.answer),
         handler: { call, id in try find(call, id).tags }),
       Route(
         .put, "/api/links/{id}/tags", "replaceLinkTags", access: .scope(.links), tag: "Links",
-        summary: "Replace a link's tags", .path("id", .id(), "The link's id."), body: TagList.shape,
-        reply: .ok(TagList.answer),
+        summary: "Replace a link's tags", .path("id", .id(), "The link's id."), body: TagNames.shape,
+        reply: .ok(TagNames.answer),
         handler: { call, list, id in
           try change(call, id) { tags in
             try tags.removeAll(from: id)
@@ -97,8 +97,8 @@ struct LinkRoutes {
         }),
       Route(
         .post, "/api/links/{id}/tags", "addLinkTags", access: .scope(.links), tag: "Links",
-        summary: "Add tags to a link", .path("id", .id(), "The link's id."), body: TagList.shape,
-        reply: .ok(TagList.answer),
+        summary: "Add tags to a link", .path("id", .id(), "The link's id."), body: TagNames.shape,
+        reply: .ok(TagNames.answer),
         handler: { call, list, id in
           try change(call, id) { tags in try tags.add(list.tags, to: id, at: call.now) }
         }),
@@ -184,7 +184,9 @@ struct NewLinks: Sendable {
 
   private static let row: Shape<JSON> = {
     var shape = Shape<JSON>.any
-    shape.schema = NewLink.shape.schema
+    // A row that is no NewLink is told in the results, and makes the request no bad one.
+    shape.schema = Schema(
+      ["anyOf": [NewLink.shape.schema.json, [:]]], named: NewLink.shape.schema.named)
     return shape
   }()
 

@@ -74,12 +74,12 @@ struct TagMerge: Sendable {
 }
 
 /// A body of nothing but tags.
-struct TagList: Sendable {
+struct TagNames: Sendable {
   let tags: [TagName]
 
   static let shape = Shape(
-    TagList.init(tags:), Field("tags", \.tags, .list(of: .tagName, atMost: TagName.mostPerLink))
-  ).named("TagList")
+    TagNames.init(tags:), Field("tags", \.tags, .list(of: .tagName, atMost: TagName.mostPerLink))
+  ).named("TagNames")
 
   /// What is answered.
   static let answer = Shape<[String]>.output("Tags", [.init("tags", { $0 }, .list(of: .string))])
