@@ -46,7 +46,7 @@ private func templates(changing name: String, to text: String?) throws -> String
       ResetPasswordPage(action: "/a", token: "t"), ResetPasswordPage(action: "/a", token: "t", state: .done),
       ResetPasswordPage(action: "/a", token: "t", state: .invalid),
       PreviewPage(
-        shortUrl: "https://go.example/a", destinationUrl: "https://example.org", createdAt: "today",
+        shortUrl: "https://go.example/a", destination: .url("https://example.org"), createdAt: "today",
         isPasswordProtected: true, isAvailable: false),
     ]
 
@@ -119,11 +119,17 @@ private func templates(changing name: String, to text: String?) throws -> String
       (NotFoundPage(shortCode: value), 1),
       (GonePage(reason: .disabled, title: value), 1),
       (PasswordPage(action: "/" + value), 1),
-      (PreviewPage(shortUrl: value, destinationUrl: value, title: value, createdAt: value), 5),
+      (PreviewPage(shortUrl: value, destination: .url(value), title: value, createdAt: value), 5),
       (
         PreviewPage(
-          shortUrl: "https://a/" + value, destinationUrl: "https://b/" + value, title: value, createdAt: value
+          shortUrl: "https://a/" + value, destination: .url("https://b/" + value), title: value,
+          createdAt: value
         ), 4
+      ),
+      (
+        PreviewPage(
+          shortUrl: "https://a/" + value, destination: .file(name: value, details: value), title: value,
+          createdAt: value), 6
       ),
       (ErrorPage(status: 400, heading: value, message: value, requestId: value), 4),
       (ResetPasswordPage(action: "/" + value, token: value, state: .form(errors: [value])), 3),
@@ -172,7 +178,7 @@ private func templates(changing name: String, to text: String?) throws -> String
       "https://good.example\\@evil.example/", "https://a/\n", "vbscript:x", "", "ftp://a/",
     ])
   func unclickable(address: String) throws {
-    let text = try html(PreviewPage(shortUrl: address, destinationUrl: address, createdAt: "today"))
+    let text = try html(PreviewPage(shortUrl: address, destination: .url(address), createdAt: "today"))
     let links = text.matches(of: #/href="([^"]*)"/#).map { String($0.1) }
     #expect(Set(links) == ["#main", "/", "/assets/favicon.svg?v=v1", "/assets/site.css?v=v1"])
   }
@@ -180,7 +186,7 @@ private func templates(changing name: String, to text: String?) throws -> String
   @Test func previewLeadsOn() throws {
     let text = try html(
       PreviewPage(
-        shortUrl: "https://go.example/a", destinationUrl: "HTTPS://me:pw@Example.org:8443/p?q=1&r=2#f",
+        shortUrl: "https://go.example/a", destination: .url("HTTPS://me:pw@Example.org:8443/p?q=1&r=2#f"),
         createdAt: "3 May 2026"))
     #expect(
       text.contains(
@@ -190,10 +196,21 @@ private func templates(changing name: String, to text: String?) throws -> String
       text.contains("href=\"https://go.example/a\" rel=\"noopener noreferrer nofollow\">Follow the link"))
   }
 
+  @Test func previewOfAFileNamesIt() throws {
+    let file = PreviewPage.Destination.file(name: "Price list.pdf", details: "PDF, 2.3 MB")
+    let open = try html(PreviewPage(shortUrl: "https://go.example/a", destination: file, createdAt: "today"))
+    #expect(
+      open.contains("Price list.pdf") && open.contains("PDF, 2.3 MB") && open.contains("Download the file"))
+    let closed = try html(
+      PreviewPage(
+        shortUrl: "https://go.example/a", destination: file, createdAt: "today", isPasswordProtected: true))
+    #expect(!closed.contains("Price list") && !closed.contains("2.3 MB"))
+  }
+
   @Test func previewOfAnEndedLinkLeadsNowhere() throws {
     let text = try html(
       PreviewPage(
-        shortUrl: "https://go.example/a", destinationUrl: "https://example.org/x", createdAt: "today",
+        shortUrl: "https://go.example/a", destination: .url("https://example.org/x"), createdAt: "today",
         isAvailable: false))
     #expect(text.contains("https://example.org/x") && !text.contains("href=\"https:"))
     #expect(text.contains("This link does not work at present"))
@@ -202,7 +219,7 @@ private func templates(changing name: String, to text: String?) throws -> String
   @Test func previewKeepsWhatAPasswordProtects() throws {
     let text = try html(
       PreviewPage(
-        shortUrl: "https://go.example/a", destinationUrl: "https://secret.example/x", title: "Hush",
+        shortUrl: "https://go.example/a", destination: .url("https://secret.example/x"), title: "Hush",
         createdAt: "today", isPasswordProtected: true))
     #expect(!text.contains("secret.example") && !text.contains("Hush"))
     #expect(text.contains("Enter the password"))

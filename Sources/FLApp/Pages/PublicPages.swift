@@ -122,6 +122,10 @@ struct PreviewPage: PublicPage {
   let destinationUrl: String?
   /// The host of that address; nil behind a password.
   let destinationHost: String?
+  /// The name of the file that the link downloads; nil where it leads to an address, and behind a password.
+  let fileName: String?
+  /// The file's type and size in words.
+  let fileDetails: String?
   /// The address to click; nil unless it is http or https, and where the link itself leads nowhere any more.
   let destinationHref: String?
   /// The short link to click; nil unless it is http or https.
@@ -135,16 +139,31 @@ struct PreviewPage: PublicPage {
   /// Whether the link would redirect now.
   let isAvailable: Bool
 
+  /// What a link leads to, as the preview shows it.
+  enum Destination: Sendable {
+    case url(String)
+    case file(name: String, details: String)
+  }
+
   /// The preview of a link. Behind a password, neither destination nor title reach the template.
   init(
-    shortUrl: String, destinationUrl: String, title: String? = nil, createdAt: String,
+    shortUrl: String, destination: Destination, title: String? = nil, createdAt: String,
     isPasswordProtected: Bool = false, isAvailable: Bool = true
   ) {
-    let shown = isPasswordProtected ? nil : destinationUrl
+    var url: String?
+    var file: (name: String, details: String)?
+    if !isPasswordProtected {
+      switch destination {
+      case .url(let address): url = address
+      case .file(let name, let details): file = (name, details)
+      }
+    }
     self.shortUrl = shortUrl
-    self.destinationUrl = shown
-    destinationHost = shown.map { WebAddress.authority(of: $0) ?? "an unusual address" }
-    destinationHref = isAvailable ? shown.flatMap(WebAddress.href(_:)) : nil
+    destinationUrl = url
+    destinationHost = url.map { WebAddress.authority(of: $0) ?? "an unusual address" }
+    destinationHref = isAvailable ? url.flatMap(WebAddress.href(_:)) : nil
+    fileName = file?.name
+    fileDetails = file?.details
     continueHref = WebAddress.href(shortUrl)
     self.title = isPasswordProtected ? nil : title.flatMap { $0.isEmpty ? nil : $0 }
     self.createdAt = createdAt
@@ -155,7 +174,8 @@ struct PreviewPage: PublicPage {
   static let template = "preview"
   static var specimen: PreviewPage {
     PreviewPage(
-      shortUrl: "https://go.example/k7WmQ2x", destinationUrl: "https://example.org/fair?from=post#tickets",
+      shortUrl: "https://go.example/k7WmQ2x",
+      destination: .url("https://example.org/fair?from=post#tickets"),
       title: "Summer fair", createdAt: "3 May 2026")
   }
 }

@@ -103,7 +103,7 @@ struct Redirects: Sendable {
     }
     return pages.render(
       PreviewPage(
-        shortUrl: "\(baseURL)/\(target.code)", destinationUrl: target.location, title: target.title,
+        shortUrl: "\(baseURL)/\(target.code)", destination: .url(target.location), title: target.title,
         createdAt: target.createdAt.dayInWords, isPasswordProtected: target.passwordHash != nil,
         isAvailable: isAvailable))
   }
