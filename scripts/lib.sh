@@ -221,6 +221,12 @@ write_settings() {
   set_setting FL_STATE "$(dirname "$SETTINGS")"
   set_setting FL_SHARE "$ROOT"
   set_setting FL_SCALAR "$ROOT/.build-assets/scalar"
+  # A directory that the operator wrote stays; the one of a checkout that has moved does not.
+  case $(setting FL_GEOIP_DIR) in
+    '' | */.build-assets/geoip)
+      mkdir -p "$ROOT/.build-assets/geoip"
+      set_setting FL_GEOIP_DIR "$ROOT/.build-assets/geoip" ;;
+  esac
   # A public address that the operator wrote stays; an address of an earlier port does not.
   case $(setting FL_BASE_URL) in '' | http://127.0.0.1:*) set_setting FL_BASE_URL "${FL_BASE_URL:-$1}" ;; esac
   # Signs and encrypts what is stored: with another one, sessions end and stored secrets are lost.
