@@ -143,7 +143,7 @@ import Testing
         ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Asia/Kolkata", "America/St_Johns"].randomElement() ?? ""
       let query = try ClickStatisticsQuery(
         from: from, to: to, interval: StatisticsInterval.allCases.randomElement() ?? .day, timeZone: zone)
-      let statistics = try rows.statistics(of: link, query)
+      let statistics = try rows.statistics(of: link.map { .link($0) } ?? .account, query)
       let all = clicks.filter {
         $0.at >= query.from && $0.at < query.to && (link == nil || $0.linkID == link)
       }

@@ -127,8 +127,7 @@ struct ClickTally {
     var breakdowns: [BreakdownKey: Int] = [:]
     for (key, slot) in slots {
       for subject in [
-        ID<ClickTally>(high: key.linkID.high, low: key.linkID.low),
-        ID<ClickTally>(high: key.accountID.high, low: key.accountID.low),
+        ID<ClickTally>(subject: key.linkID), ID<ClickTally>(subject: key.accountID),
       ] {
         let bucket = BreakdownKey(subject: subject, period: 0, start: key.quarter, dimension: 0, value: "")
         buckets[bucket, default: Bucket(subject: subject, start: key.quarter)].add(
@@ -177,6 +176,11 @@ struct ClickTally {
     if let term = click.campaign.term { slot.count(.utmTerm, term) }
     if let content = click.campaign.content { slot.count(.utmContent, content) }
   }
+}
+
+extension ID<ClickTally> {
+  /// The key of a roll-up: the bytes of a link's, an account's or a QR code's identifier.
+  init<Other>(subject: ID<Other>) { self.init(high: subject.high, low: subject.low) }
 }
 
 extension ClickTally.Bucket {
