@@ -275,6 +275,15 @@ import Testing
     #expect(
       try house.number("SELECT COUNT(DISTINCT link_id, visitor) FROM clicks WHERE is_bot = 0")
         == house.number("SELECT SUM(is_unique) FROM clicks"))
+    let code = QRCodeID(high: link.high, low: link.low + 1)
+    let scans = try house.number("SELECT COUNT(*) FROM clicks WHERE qrcode_id = \(code)")
+    #expect(scans > 100)
+    #expect(
+      try house.number("SELECT SUM(clicks + bot_clicks) FROM click_buckets WHERE subject = \(code)") == scans)
+    #expect(
+      try house.number("SELECT SUM(unique_clicks) FROM click_buckets WHERE subject = \(code)")
+        == house.number("SELECT COUNT(DISTINCT visitor) FROM clicks WHERE qrcode_id = \(code) AND is_bot = 0")
+    )
     #expect(try house.number("SELECT COUNT(*) FROM click_spools") == 0)
   }
 }

@@ -60,14 +60,15 @@ enum ClickLoading {
 
   // MARK: Visitors
 
+  /// A visitor of a link or of a QR code on a day; the column `link_id` has the bytes of either.
   struct VisitorKey: Hashable, Comparable {
     var day: Timestamp
-    var linkID: LinkID
+    var subject: ID<ClickTally>
     var visitor: Int64
 
     static func < (left: Self, right: Self) -> Bool {
       if left.day != right.day { return left.day < right.day }
-      if left.linkID != right.linkID { return left.linkID < right.linkID }
+      if left.subject != right.subject { return left.subject < right.subject }
       return left.visitor < right.visitor
     }
   }
@@ -77,12 +78,12 @@ enum ClickLoading {
   static func insertVisitors(_ keys: [VisitorKey], on connection: some Queries) throws -> Set<VisitorKey> {
     var new: Set<VisitorKey> = []
     try inChunks(keys) { chunk in
-      let values = chunk.map { "(\($0.day), \($0.linkID), \($0.visitor))" as SQL }.joined(by: ", ")
+      let values = chunk.map { "(\($0.day), \($0.subject), \($0.visitor))" as SQL }.joined(by: ", ")
       let rows = try connection.rows(
         "INSERT IGNORE INTO click_visitors (day, link_id, visitor) VALUES \(values) RETURNING day, link_id, visitor"
       )
       for row in rows {
-        new.insert(VisitorKey(day: try row[0], linkID: try row[1], visitor: try row[2]))
+        new.insert(VisitorKey(day: try row[0], subject: try row[1], visitor: try row[2]))
       }
     }
     return new
@@ -95,7 +96,8 @@ enum ClickLoading {
       let values = chunk.map { click in
         """
         (\(click.id), \(click.linkID), \(click.accountID), \(click.at), \(Int64(bitPattern: click.visitor)), \
-        \(click.isBot), \(click.isUnique), \(Int(click.source.rawValue)), \(Int(click.device.rawValue)), \
+        \(click.isBot), \(click.isUnique), \(Int(click.source.rawValue)), \(click.qrCodeID), \
+        \(Int(click.device.rawValue)), \
         \(click.browser), \(click.system), \(click.referrerHost), \(click.language), \(click.country), \
         \(click.city), \(click.campaign.source), \(click.campaign.medium), \(click.campaign.name), \
         \(click.campaign.term), \(click.campaign.content))
@@ -103,11 +105,28 @@ enum ClickLoading {
       }.joined(by: ", ")
       try connection.run(
         """
-        INSERT INTO clicks (id, link_id, account_id, at, visitor, is_bot, is_unique, source, device, browser, \
-        system, referrer_host, language, country, city, utm_source, utm_medium, utm_campaign, utm_term, \
+        INSERT INTO clicks (id, link_id, account_id, at, visitor, is_bot, is_unique, source, qrcode_id, device, \
+        browser, system, referrer_host, language, country, city, utm_source, utm_medium, utm_campaign, utm_term, \
         utm_content) VALUES \(values)
         """)
     }
+  }
+
+  /// The values that a subject's day has rows for, by dimension: their bytes, for texts that are equal to Swift may
+  /// have rows of their own (`é` in its two spellings).
+  static func values(of day: ClickTally.Day, dimensions: [Int], on connection: some Queries) throws
+    -> [Int: Set<[UInt8]>]
+  {
+    var values: [Int: Set<[UInt8]>] = [:]
+    for row in try connection.rows(
+      """
+      SELECT dimension, value FROM click_breakdowns WHERE subject = \(day.subject)
+      AND period = \(BreakdownPeriod.day.rawValue) AND start = \(day.start) AND dimension IN (\(dimensions))
+      """)
+    {
+      values[try row[0], default: []].insert(Array((try row[1] as String).utf8))
+    }
+    return values
   }
 
   static func add(_ tally: ClickTally, on connection: some Queries) throws {
@@ -134,7 +153,7 @@ enum ClickLoading {
         """)
     }
     try inChunks(tally.totals) { chunk in
-      let values = chunk.map { "(\($0.linkID), \($0.clicks), \($0.lastClickedAt))" as SQL }.joined(by: ", ")
+      let values = chunk.map { "(\($0.subject), \($0.clicks), \($0.lastClickedAt))" as SQL }.joined(by: ", ")
       try connection.run(
         """
         INSERT INTO link_click_totals (link_id, clicks, last_clicked_at) VALUES \(values)

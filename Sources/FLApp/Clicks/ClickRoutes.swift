@@ -129,6 +129,7 @@ extension Click {
     [
       .init("id", \.id, .id()), .init("at", \.at, .timestamp), .init("isBot", \.isBot, .bool),
       .init("isUnique", \.isUnique, .bool), .init("source", \.source.name, .string),
+      .init("qrCodeId", \.qrCodeID, .optional(.id())),
       .init("country", \.country, .optional(.string)), .init("city", \.city, .optional(.string)),
       .init("browser", \.browser, .optional(.string)), .init("system", \.system, .optional(.string)),
       .init("device", { String(describing: $0.device) }, .string),

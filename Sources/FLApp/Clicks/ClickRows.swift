@@ -49,7 +49,7 @@ public struct ClickRows {
     let last = before ?? ID(high: .max, low: .max)
     return try database.rows(
       """
-      SELECT id, link_id, account_id, at, visitor, is_bot, is_unique, source, device, browser, system,
+      SELECT id, link_id, account_id, at, visitor, is_bot, is_unique, source, qrcode_id, device, browser, system,
       referrer_host, language, country, city, utm_source, utm_medium, utm_campaign, utm_term, utm_content
       FROM clicks WHERE link_id = \(link) AND id < \(last) AND account_id = \(account)
       ORDER BY id DESC LIMIT \(limit)
@@ -188,6 +188,7 @@ extension Click {
     isBot = try row["is_bot"]
     isUnique = try row["is_unique"]
     source = ClickSource(rawValue: UInt8(truncatingIfNeeded: try row["source"] as Int)) ?? .click
+    qrCodeID = try row["qrcode_id"]
     device = UserAgent.Device(rawValue: UInt8(truncatingIfNeeded: try row["device"] as Int)) ?? .other
     browser = try row["browser"]
     system = try row["system"]
