@@ -327,8 +327,9 @@ public final class ClickLoader: Sendable {
       let uniqueScans = try Self.markUnique(&clicks, on: connection)
       try ClickLoading.insertClicks(clicks, on: connection)
       var tally = ClickTally(clicks, uniqueScans: uniqueScans)
+      try ClickLoading.addBuckets(tally, on: connection)
       tally.fold(try distinctValues.surplus(of: tally, on: connection))
-      try ClickLoading.add(tally, on: connection)
+      try ClickLoading.addBreakdowns(tally, on: connection)
       try ClickLoading.move(file, to: end, now: now, on: connection)
     }
     spool.position = end

@@ -112,24 +112,31 @@ enum ClickLoading {
     }
   }
 
-  /// The values that a subject's day has rows for, by dimension: their bytes, for texts that are equal to Swift may
-  /// have rows of their own (`é` in its two spellings).
-  static func values(of day: ClickTally.Day, dimensions: [Int], on connection: some Queries) throws
-    -> [Int: Set<[UInt8]>]
+  /// The values of the open dimensions that these days have rows for: their bytes, for texts that are equal to Swift
+  /// may have rows of their own (`é` in its two spellings).
+  static func openValues(of days: [ClickTally.Day], on connection: some Queries) throws
+    -> [ClickTally.Day: [Int: Set<[UInt8]>]]
   {
-    var values: [Int: Set<[UInt8]>] = [:]
-    for row in try connection.rows(
-      """
-      SELECT dimension, value FROM click_breakdowns WHERE subject = \(day.subject)
-      AND period = \(BreakdownPeriod.day.rawValue) AND start = \(day.start) AND dimension IN (\(dimensions))
-      """)
-    {
-      values[try row[0], default: []].insert(Array((try row[1] as String).utf8))
+    var values: [ClickTally.Day: [Int: Set<[UInt8]>]] = [:]
+    let dimensions = ClickTally.openDimensions.sorted()
+    try inChunks(days) { chunk in
+      let selects = chunk.map {
+        """
+        SELECT subject, start, dimension, value FROM click_breakdowns WHERE subject = \($0.subject) \
+        AND period = \(BreakdownPeriod.day.rawValue) AND start = \($0.start) AND dimension IN (\(dimensions))
+        """ as SQL
+      }.joined(by: " UNION ALL ")
+      for row in try connection.rows(selects) {
+        let day = ClickTally.Day(subject: try row[0], start: try row[1])
+        values[day, default: [:]][try row[2], default: []].insert(Array((try row[3] as String).utf8))
+      }
     }
     return values
   }
 
-  static func add(_ tally: ClickTally, on connection: some Queries) throws {
+  /// Adds what is counted whatever the values. Of two loaders with clicks of one subject and quarter of an hour the
+  /// second waits here for the end of the first's transaction, and so sees the values that it added.
+  static func addBuckets(_ tally: ClickTally, on connection: some Queries) throws {
     try inChunks(tally.buckets) { chunk in
       let values = chunk.map {
         "(\($0.subject), \($0.start), \($0.clicks), \($0.uniqueClicks), \($0.botClicks))" as SQL
@@ -141,6 +148,10 @@ enum ClickLoading {
         unique_clicks = unique_clicks + VALUES(unique_clicks), bot_clicks = bot_clicks + VALUES(bot_clicks)
         """)
     }
+  }
+
+  /// Adds the breakdowns, and what links and QR codes show; behind the buckets.
+  static func addBreakdowns(_ tally: ClickTally, on connection: some Queries) throws {
     try inChunks(tally.breakdowns) { chunk in
       let values = chunk.map {
         "(\($0.key.subject), \($0.key.period), \($0.key.start), \($0.key.dimension), \($0.key.value), \($0.clicks))"

@@ -27,7 +27,8 @@ struct ClickRoutes {
       Route(
         .get, "/api/links/{id}/clicks", "listClicks", access: .scope(.links), tag: "Statistics",
         summary: "List single clicks, the newest first",
-        description: "No address is kept. `total` counts the clicks of bots as well.",
+        description:
+          "No address is kept. `total` counts the clicks of bots as well. A `source` of `scan` came by the symbol of a QR code.",
         .path("id", .id(), "The link's id."), .limit,
         .cursor, reply: .list(Click.shape, named: "Click"),
         handler: { call, id, limit, cursor in try clicks(call, id, limit, cursor) }),

@@ -187,18 +187,18 @@ struct ClickTally {
   // MARK: Too many values
 
   /// The dimensions whose values strangers can invent, or that have too many to be bounded by themselves.
-  private static let openDimensions = Set(
+  static let openDimensions = Set(
     [
       ClickDimension.city, .referrer, .language, .utmSource, .utmMedium, .utmCampaign, .utmTerm, .utmContent,
     ].map(\.rawValue))
 
-  /// The values of the open dimensions, each with its clicks on the day.
-  var openValues: [Group: [String: Int]] {
-    var values: [Group: [String: Int]] = [:]
+  /// The values of the open dimensions by day and dimension, each with its clicks on the day.
+  var openValues: [Day: [Int: [String: Int]]] {
+    var values: [Day: [Int: [String: Int]]] = [:]
     for row in breakdowns
     where row.key.period == BreakdownPeriod.day.rawValue && Self.openDimensions.contains(row.key.dimension) {
       let day = Day(subject: row.key.subject, start: row.key.start)
-      values[Group(day: day, dimension: row.key.dimension), default: [:]][row.key.value] = row.clicks
+      values[day, default: [:]][row.key.dimension, default: [:]][row.key.value] = row.clicks
     }
     return values
   }

@@ -13,45 +13,48 @@ final class DistinctValues: Sendable {
   static let limit = 1000
   /// The value that stands for the others.
   static let other = "(other)"
-  /// How many values this loader lets in between two looks at most.
+  /// How many values of a day this loader lets in between two looks at most.
   private static let stride = 128
-  /// For how many groups that is remembered: about a megabyte.
-  private static let capacity = 10_000
+  /// For how many days of subjects that is remembered: about two megabytes.
+  private static let capacity = 20_000
 
-  private let allowances = Mutex<[ClickTally.Group: Int]>([:])
+  /// How many new values each dimension of a day may get before the next look.
+  private let allowances = Mutex<[ClickTally.Day: Int]>([:])
 
-  /// The values of `tally` that are too many. It is to be asked in the transaction that adds the tally, before.
-  /// Throws `DatabaseError`.
+  /// The values of `tally` that are too many. It is to be asked in the transaction that adds the tally, between the
+  /// buckets and the breakdowns. Throws `DatabaseError`.
   func surplus(of tally: ClickTally, on connection: some Queries) throws -> [ClickTally.Group: Set<String>] {
-    let groups = tally.openValues
+    let days = tally.openValues
     let doubtful = allowances.withLock { allowances in
-      groups.filter { group, values in
-        guard let left = allowances[group], values.count <= left else { return true }
-        allowances[group] = left - values.count
+      days.filter { day, dimensions in
+        let most = dimensions.values.map(\.count).max() ?? 0
+        guard let left = allowances[day], most <= left else { return true }
+        allowances[day] = left - most
         return false
       }
     }
     var surplus: [ClickTally.Group: Set<String>] = [:]
-    var left: [ClickTally.Group: Int] = [:]
-    for (day, groups) in Dictionary(grouping: doubtful.keys, by: \.day).sorted(by: { $0.key < $1.key }) {
-      let known = try ClickLoading.values(
-        of: day, dimensions: groups.map(\.dimension).sorted(), on: connection)
-      for group in groups {
-        let values = doubtful[group] ?? [:]
-        let known = known[group.dimension] ?? []
+    var left: [ClickTally.Day: Int] = [:]
+    let looked = try ClickLoading.openValues(of: doubtful.keys.sorted(), on: connection)
+    for (day, dimensions) in doubtful {
+      let known = looked[day] ?? [:]
+      var least = min(Self.stride, Self.limit - (known.values.map(\.count).max() ?? 0))
+      for (dimension, values) in dimensions {
+        let known = known[dimension] ?? []
         let new = values.filter { !known.contains(Array($0.key.utf8)) }
         let room = max(0, Self.limit - known.count)
         if new.count > room {
           // The rows are for what is clicked most.
           let sorted = new.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }
-          surplus[group] = Set(sorted.dropFirst(room).map(\.key))
+          surplus[.init(day: day, dimension: dimension)] = Set(sorted.dropFirst(room).map(\.key))
         }
-        left[group] = min(max(0, room - new.count), Self.stride)
+        least = min(least, room - new.count)
       }
+      left[day] = max(0, least)
     }
     allowances.withLock { allowances in
       if allowances.count + left.count > Self.capacity { allowances = [:] }
-      if left.count <= Self.capacity { allowances.merge(left) { _, new in new } }
+      allowances.merge(left) { _, new in new }
     }
     return surplus
   }
