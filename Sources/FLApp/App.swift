@@ -29,6 +29,7 @@ public final class App: Sendable {
   private let idempotency: Idempotency
   private let site: Site
   private let salts: ClickSalts
+  private let locate: ClickLoader.Locate
   private let requestIDs = RequestIDs()
   private let clock: @Sendable () -> Timestamp
   private let log: LogSink
@@ -51,6 +52,8 @@ public final class App: Sendable {
     migrations = Migrations(directory: settings.share + "/sql")
     spool = try ClickSpool(directory: settings.state + "/spool", logger: logger)
     salts = ClickSalts()
+    // Where the clicks come from: the one place that says so, for the processes and for the sender.
+    locate = { _ in (nil, nil) }
     let generations = try Generations(settings: settings)
     let tokens = Tokens(settings: settings)
     let passwords = Passwords(workers: workers)
@@ -311,7 +314,8 @@ public final class App: Sendable {
   /// digests, and writes the log out. For threads of their own.
   public func work(until isStopping: @escaping @Sendable () -> Bool) {
     let loader = ClickLoader(
-      directory: settings.state + "/spool", spool: spool, database: database, salts: salts, logger: logger)
+      directory: settings.state + "/spool", spool: spool, database: database, salts: salts, locate: locate,
+      logger: logger)
     loader.run(until: isStopping)
   }
 
@@ -351,7 +355,8 @@ public final class App: Sendable {
   public func loadClicks(within limit: Duration) throws -> Int {
     spool.finish()
     return try ClickLoader(
-      directory: settings.state + "/spool", spool: nil, database: database, salts: salts, logger: logger
+      directory: settings.state + "/spool", spool: nil, database: database, salts: salts, locate: locate,
+      logger: logger
     ).drainOnce(within: limit)
   }
 }

@@ -1,6 +1,7 @@
 """Clicks: what counts as one, what is kept of it, and what is not."""
 
 import os
+import re
 import socket
 import time
 
@@ -116,6 +117,49 @@ def test_one_person_is_one_however_often(anna, house):
     stats = anna.sees_clicks(link, 5)
     assert (stats["totalClicks"], stats["uniqueClicks"]) == (5, 3)
     assert sum(step["uniqueClicks"] for step in stats["series"]) == 3
+
+
+def test_a_scan_is_told_from_a_click(anna, house):
+    link = anna.link("https://example.org/p", forwardQuery=True)
+    for query, forwarded in (("", ""), ("?qr=1", ""), ("?a=%20&qr=123456789&&b=%zz", "?a=%20&&b=%zz"),
+                             ("?qr=abc", "?qr=abc"), ("?qr=", "?qr=")):
+        redirects(house.visitor().get(f"/{link['shortCode']}{query}"), to="https://example.org/p" + forwarded)
+    assert "qr=" not in house.visitor().get(f"/{link['shortCode']}+?qr=1").text
+    stats = anna.sees_clicks(link, 5)
+    assert stats["sources"] == [{"key": "click", "clicks": 3}, {"key": "scan", "clicks": 2}]
+    clicks = anna.clicks(link)
+    assert sorted(click["source"] for click in clicks) == ["click"] * 3 + ["scan"] * 2
+    # The link has no QR code of these marks.
+    assert all(click["qrCodeId"] is None for click in clicks)
+
+
+def test_a_password_does_not_hide_a_scan(anna, house):
+    link = anna.link("https://example.org/", password="open sesame", forwardQuery=True)
+    visitor = house.visitor()
+    form = visitor.get(f"/{link['shortCode']}?qr=7")
+    action = re.search(r'action="([^"]*)"', form.text).group(1).replace("&amp;", "&")
+    assert action == f"/{link['shortCode']}?qr=7"
+    redirects(visitor.request("POST", action, data={"password": "open sesame"}), to="https://example.org/", status=303)
+    assert [entry["key"] for entry in anna.sees_clicks(link, 1)["sources"]] == ["scan"]
+
+
+def test_invented_campaigns_do_not_grow_without_end(anna, house):
+    link = anna.link()
+    visitors = [house.visitor() for _ in range(4)]
+
+    def campaigns(number):
+        for step in range(300):
+            redirects(visitors[number].get(f"/{link['shortCode']}?utm_term=t{number}-{step}&utm_content=one"))
+
+    at_once(4, campaigns)
+    anna.sees_clicks(link, 1200, seconds=30)
+    subject = link["id"].replace("-", "")
+    rows = house.database.sql(
+        "SELECT COUNT(*), SUM(clicks), SUM(IF(value = '(other)', clicks, 0)) FROM click_breakdowns"
+        f" WHERE subject = UNHEX('{subject}') AND period = 1 AND dimension = 12")
+    values, clicks, others = map(int, rows[0])
+    # Two loaders may each let in some more before they look again.
+    assert 1000 <= values <= 1001 + 2 * 128 and clicks == 1200 and others == 1200 - (values - 1)
 
 
 def test_a_forged_address_makes_nobody_unique(anna, visitor):

@@ -45,14 +45,19 @@ final class ClicksHouse: Sendable {
     try ClickSpool(directory: directory, rotateAfter: rotateAfter, logger: logger)
   }
 
-  func loader(batch: Int = 2000, spool: ClickSpool? = nil) -> ClickLoader {
+  func loader(
+    batch: Int = 2000, spool: ClickSpool? = nil, placing: Duration = .seconds(5),
+    locate: ClickLoader.Locate? = nil
+  ) -> ClickLoader {
     var pace = ClickLoader.Pace()
     pace.batch = batch
+    pace.placing = placing
     pace.idle = .milliseconds(10)
     pace.leastRest = .zero
     pace.restFactor = 0
     pace.lookAround = .milliseconds(10)
-    return ClickLoader(directory: directory, spool: spool, database: database, pace: pace, logger: logger)
+    return ClickLoader(
+      directory: directory, spool: spool, database: database, locate: locate, pace: pace, logger: logger)
   }
 
   func record(
@@ -61,6 +66,15 @@ final class ClicksHouse: Sendable {
     ClickRecord(
       id: ID(at: at), linkID: link, accountID: account, at: at, visitor: visitor, isBot: isBot,
       userAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0")
+  }
+
+  /// A scan of a QR code.
+  func scan(
+    _ link: LinkID, of code: QRCodeID?, at: Timestamp = .now, visitor: UInt64 = 1, isBot: Bool = false
+  ) -> ClickRecord {
+    var record = record(link, at: at, visitor: visitor, isBot: isBot)
+    (record.source, record.qrCodeID) = (.scan, code)
+    return record
   }
 
   func number(_ sql: SQL) throws -> Int { try database.row(sql).map { try $0[0] } ?? 0 }

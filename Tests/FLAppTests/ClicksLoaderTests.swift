@@ -25,14 +25,14 @@ import Testing
 
     let rows = ClickRows(of: house.account, on: house.database)
     let now = try ClickStatisticsQuery(from: at - .seconds(900), to: at + .seconds(900))
-    let statistics = try rows.statistics(of: link, now)
+    let statistics = try rows.statistics(of: .link(link), now)
     #expect(statistics.totalClicks == 10)
     #expect(statistics.uniqueClicks == 4)
     #expect(statistics.botClicks == 3)
     #expect(statistics[.browser] == [.init(key: "Firefox", clicks: 10)])
     #expect(statistics[.referrer] == [.init(key: "(direct)", clicks: 10)])
     #expect(statistics[.country].isEmpty)
-    let all = try rows.statistics(now)
+    let all = try rows.statistics(of: .account, now)
     #expect(all.totalClicks == 11)
     #expect(all.uniqueClicks == 5)
     let stored = Timestamp(microseconds: at.microseconds)
@@ -199,7 +199,7 @@ import Testing
     spool.append(house.record(link, at: midnight + .seconds(1), visitor: 7))
     #expect(try house.loader(spool: spool).drainOnce() == 3)
     let query = try ClickStatisticsQuery(from: midnight - .seconds(86_400), to: midnight + .seconds(86_400))
-    let statistics = try ClickRows(of: house.account, on: house.database).statistics(of: link, query)
+    let statistics = try ClickRows(of: house.account, on: house.database).statistics(of: .link(link), query)
     #expect(statistics.series.map(\.clicks) == [1, 2])
     #expect(statistics.series.map(\.uniqueClicks) == [1, 1])
     #expect(try ClickRows.purge(on: house.database, now: midnight + .seconds(2 * 86_400)) == 1)
@@ -275,6 +275,15 @@ import Testing
     #expect(
       try house.number("SELECT COUNT(DISTINCT link_id, visitor) FROM clicks WHERE is_bot = 0")
         == house.number("SELECT SUM(is_unique) FROM clicks"))
+    let code = QRCodeID(high: link.high, low: link.low + 1)
+    let scans = try house.number("SELECT COUNT(*) FROM clicks WHERE qrcode_id = \(code)")
+    #expect(scans > 100)
+    #expect(
+      try house.number("SELECT SUM(clicks + bot_clicks) FROM click_buckets WHERE subject = \(code)") == scans)
+    #expect(
+      try house.number("SELECT SUM(unique_clicks) FROM click_buckets WHERE subject = \(code)")
+        == house.number("SELECT COUNT(DISTINCT visitor) FROM clicks WHERE qrcode_id = \(code) AND is_bot = 0")
+    )
     #expect(try house.number("SELECT COUNT(*) FROM click_spools") == 0)
   }
 }

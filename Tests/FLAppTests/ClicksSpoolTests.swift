@@ -32,6 +32,8 @@ import Testing
     for number in 0..<100 {
       var record = house.record(house.link(), visitor: .random(in: 0...UInt64.max), isBot: number % 3 == 0)
       record.source = ClickSource.allCases[number % 4]
+      if number % 2 == 0 { record.qrCodeID = QRCodeID(at: .now) }
+      if number % 5 < 2 { record.address = SealedAddress(high: .random(in: 0...UInt64.max), low: 7) }
       record.referrer = String(repeating: "r", count: number * 5)
       record.acceptLanguage = "de"
       record.campaign = Campaign(query: "utm_source=a&utm_term=%F0%9F%98%80")
@@ -40,6 +42,48 @@ import Testing
     }
     #expect(try records(in: house).records == appended)
     #expect(spool.lostClicks == 0)
+  }
+
+  /// What a program before QR codes wrote, byte by byte.
+  @Test func loadsWhatAnEarlierVersionWrote() throws {
+    let house = try ClicksHouse()
+    let spool = try house.spool()
+    let id = try #require(spool.currentFile?.id)
+    let link = house.link()
+    let at = Timestamp.now
+    func number(_ value: some FixedWidthInteger) -> [UInt8] {
+      withUnsafeBytes(of: value.littleEndian) { Array($0) }
+    }
+    func frame(_ payload: [UInt8]) -> [UInt8] {
+      number(id.low) + number(UInt32(payload.count)) + number(payload.withUnsafeBytes { CRC32.of($0) })
+        + payload
+    }
+    func payload(version: UInt8, flags: UInt8) -> [UInt8] {
+      var payload: [UInt8] = [version, flags, 2]
+      payload += ID<Click>(at: at).bytes + link.bytes + house.account.bytes
+      payload += number(at.microseconds) + number(UInt64(42))
+      for text in ["curl", "https://a.example/", "de", "mail", "", "", "", "x"] {
+        payload += number(UInt16(text.utf8.count)) + Array(text.utf8)
+      }
+      return payload
+    }
+    spool.finish()
+    // With a flag that version 1 does not have it is none of its records.
+    try Data(
+      frame(payload(version: 1, flags: 1)) + frame(payload(version: 1, flags: 2))
+        + frame(payload(version: 1, flags: 0))
+    ).write(to: URL(fileURLWithPath: "\(house.directory)/\(id).spool"))
+    let found = try records(in: house)
+    #expect(found.records.count == 2 && found.torn == 1)
+    let first = try #require(found.records.first)
+    #expect(first.isBot && first.source == .scan && first.linkID == link && first.visitor == 42)
+    #expect(first.at == at && first.userAgent == "curl" && first.acceptLanguage == "de")
+    #expect(first.campaign.source == "mail" && first.campaign.content == "x" && first.campaign.term == nil)
+    #expect(first.qrCodeID == nil && first.address == nil)
+    let loader = house.loader(locate: { _ in ("DE", nil) })
+    #expect(try loader.drainOnce() == 2)
+    #expect(try house.number("SELECT COUNT(*) FROM clicks WHERE country IS NULL AND qrcode_id IS NULL") == 2)
+    #expect(house.files.isEmpty)
   }
 
   @Test func cutsWhatIsTooLongBetweenCharacters() throws {

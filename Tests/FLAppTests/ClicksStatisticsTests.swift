@@ -1,3 +1,4 @@
+import FLCrypto
 import FLMariaDB
 import FLValues
 import Foundation
@@ -110,8 +111,15 @@ import Testing
   @Test func agreesWithACountOfTheClicks() throws {
     let house = try ClicksHouse()
     let links = (0..<3).map { _ in house.link() }
+    let codes = links.map { QRCodeID(high: $0.high, low: $0.low + 1) }
+    let salt = SecureRandom.bytes(32)
     let first = try time("2026-03-27T00:00:00Z")
+    for day in 0..<6 {
+      try ClickLoading.makeSalts([(first + .seconds(day * 86_400), salt)], on: house.database)
+    }
     let spool = try house.spool()
+    var scanners: Set<[UInt8]> = []
+    var uniqueScans: Set<ID<Click>> = []
     let agents = ClicksUserAgentTests.people.map(\.header) + ClicksUserAgentTests.programs.prefix(5)
     for _ in 0..<3000 {
       let at = Timestamp(microseconds: first.microseconds + .random(in: 0..<6 * 86_400_000_000))
@@ -121,6 +129,14 @@ import Testing
         isBot: UserAgent.isBot(agent))
       record.userAgent = agent
       record.source = .random(in: 0..<2) == 0 ? .click : .scan
+      if record.source == .scan, .random(in: 0..<4) != 0 {
+        let code = QRCodeID(high: record.linkID.high, low: record.linkID.low + 1)
+        record.qrCodeID = code
+        let day = Array("\(at.seconds / 86_400) \(record.visitor)".utf8)
+        if !record.isBot, scanners.insert(code.bytes + day).inserted { uniqueScans.insert(record.id) }
+      }
+      record.address = SealedAddress(
+        "192.0.2.\(Int.random(in: 0..<9))", of: record.id, key: SealedAddress.key(salt: salt))
       record.referrer = ["", "https://a.example/", "https://b.example/x", "x"].randomElement() ?? ""
       record.acceptLanguage = ["de", "en-US,en", "", "*"].randomElement() ?? ""
       // Letters that differ in case and in spaces at the end are other values.
@@ -130,12 +146,21 @@ import Testing
       record.campaign.term = "t\(Int.random(in: 0..<150))"
       spool.append(record)
     }
-    #expect(try house.loader(batch: 170, spool: spool).drainOnce(within: .seconds(120)) == 3000)
+    let places: [(String?, String?)] = [
+      ("DE", "Halle"), ("BE", "Halle"), ("DE", nil), (nil, "Atlantis"), (nil, nil),
+    ]
+    let loader = house.loader(batch: 170, spool: spool) { address in
+      places[(address.utf8.last.map(Int.init) ?? 0) % places.count]
+    }
+    #expect(try loader.drainOnce(within: .seconds(120)) == 3000)
     let rows = ClickRows(of: house.account, on: house.database)
     let clicks = try links.flatMap { try rows.clicks(on: $0, limit: 10_000) }
     #expect(clicks.count == 3000)
-    for _ in 0..<40 {
-      let link = Bool.random() ? links.randomElement() : nil
+    #expect(clicks.count { $0.city != nil } > 1000)
+    for _ in 0..<60 {
+      let subject: ClickSubject =
+        [.account, .link(links[.random(in: 0..<3)]), .qrCode(codes[.random(in: 0..<3)])].randomElement()
+        ?? .account
       let from = Timestamp(
         microseconds: first.microseconds + .random(in: -86_400_000_000..<5 * 86_400_000_000))
       let to = Timestamp(microseconds: from.microseconds + .random(in: 1..<6 * 86_400_000_000))
@@ -143,26 +168,35 @@ import Testing
         ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Asia/Kolkata", "America/St_Johns"].randomElement() ?? ""
       let query = try ClickStatisticsQuery(
         from: from, to: to, interval: StatisticsInterval.allCases.randomElement() ?? .day, timeZone: zone)
-      let statistics = try rows.statistics(of: link, query)
-      let all = clicks.filter {
-        $0.at >= query.from && $0.at < query.to && (link == nil || $0.linkID == link)
+      let statistics = try rows.statistics(of: subject, query)
+      let all = clicks.filter { click in
+        guard click.at >= query.from && click.at < query.to else { return false }
+        return switch subject {
+        case .account: true
+        case .link(let link): click.linkID == link
+        case .qrCode(let code): click.qrCodeID == code
+        }
+      }
+      func isUnique(_ click: Click) -> Bool {
+        if case .qrCode = subject { uniqueScans.contains(click.id) } else { click.isUnique }
       }
       let people = all.filter { !$0.isBot }
       #expect(statistics.botClicks == all.count - people.count)
       #expect(statistics.totalClicks == people.count)
-      #expect(statistics.uniqueClicks == people.count { $0.isUnique })
+      #expect(statistics.uniqueClicks == people.count(where: isUnique))
       #expect(statistics.series.map(\.start) == query.points)
       for (index, point) in statistics.series.enumerated() {
         let end = index + 1 < query.points.count ? query.points[index + 1] : query.to
         let inside = people.filter { $0.at >= point.start && $0.at < end }
         #expect(point.clicks == inside.count)
-        #expect(point.uniqueClicks == inside.count { $0.isUnique })
+        #expect(point.uniqueClicks == inside.count(where: isUnique))
       }
       let expected: [(ClickDimension, (Click) -> String?)] = [
         (.referrer, { $0.referrerHost ?? "(direct)" }), (.browser, { $0.browser ?? "(unknown)" }),
         (.system, { $0.system ?? "(unknown)" }), (.device, { $0.device.name }), (.source, { $0.source.name }),
         (.language, { $0.language ?? "(unknown)" }), (.utmSource, { $0.campaign.source }),
         (.utmMedium, { $0.campaign.medium }), (.utmTerm, { $0.campaign.term }), (.country, { $0.country }),
+        (.city, { click in click.city.map { city in click.country.map { "\(city), \($0)" } ?? city } }),
       ]
       for (dimension, value) in expected {
         #expect(statistics[dimension] == Self.breakdown(people.compactMap(value)), "\(dimension)")

@@ -128,6 +128,13 @@ private final class Listener: Queries {
     let steps = try steps { _ = try #require(try RedirectRows(queries: $0).find(code)) }
     #expect(steps.map(\.type) == ["const"] && steps.map(\.key) == ["links_short_code"])
     try expectIndexes { _ = try RedirectRows(queries: $0).admit(LinkID(at: .now)) }
+    // With QR codes it is two.
+    let coded = try #require(ShortCode("code4001"))
+    try house.app.database.run("UPDATE links SET qrcode_count = 1 WHERE short_code = 'code4001'")
+    try expectIndexes { listener in
+      _ = try #require(try RedirectRows(queries: listener).find(coded))
+      #expect(listener.heard.count == 2)
+    }
   }
 
   @Test func aLinkIsReadByItsID() throws {

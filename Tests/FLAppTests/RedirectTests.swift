@@ -3,6 +3,7 @@ import FLMariaDB
 import FLTestDatabase
 import FLValues
 import HTTPTypes
+import Logging
 import Testing
 
 @testable import FLApp
@@ -240,6 +241,115 @@ private let bot: HTTPFields = [.userAgent: "Googlebot/2.1 (+http://www.google.co
     #expect(anna.get(try made.path() + "/clicks")["total"] == 3)
     #expect(anna.get("/api/links/stats")["totalClicks"] == 2)
     #expect(try house.account().get("/api/links/stats")["totalClicks"] == 0)
+  }
+
+  // MARK: Scans
+
+  /// Gives a link QR codes with the marks 1, 2, …; answers their identifiers.
+  private func qrCodes(_ count: Int, of made: Answer, in house: House) throws -> [QRCodeID] {
+    let link = try #require(LinkID(try made.string("id")))
+    return try (1...count).map { mark in
+      let id = QRCodeID(at: .now)
+      try house.app.database.run(
+        """
+        INSERT INTO qrcodes (id, account_id, link_id, owns_link, mark, foreground_color, background_color,
+          error_correction, margin, module_shape, created_at, updated_at)
+        SELECT \(id), account_id, id, 0, \(mark), '#000000', '#ffffff', 'M', 4, 'square', NOW(), NOW()
+        FROM links WHERE id = \(link)
+        """)
+      try house.app.database.run("UPDATE links SET qrcode_count = qrcode_count + 1 WHERE id = \(link)")
+      return id
+    }
+  }
+
+  @Test func aScanIsToldFromAClick() throws {
+    let house = try House()
+    house.app.prepareForOne()
+    let anna = try house.account()
+    let made = try anna.link(["destinationUrl": "https://example.org/p", "forwardQuery": true])
+    let path = try made.shortPath()
+    let codes = try qrCodes(2, of: made, in: house)
+    for (query, location) in [
+      ("", ""), ("?qr=1", ""), ("?qr=2", ""), ("?qr=2&", ""), ("?a=%20&qr=1&b", "?a=%20&b"), ("?qr=99", ""),
+      ("?qr=", "?qr="), ("?qr=abc", "?qr=abc"), ("?qr=1234567890", "?qr=1234567890"),
+    ] {
+      let answer = house.nobody.get(path + query, browser)
+      #expect(answer.status == 302 && answer.location == "https://example.org/p" + location, "\(query)")
+    }
+    // A preview knows no marks, and shows none.
+    let preview = house.nobody.get(path + "+?qr=1", browser)
+    #expect(preview.status == 200 && !preview.text.contains("qr="))
+    _ = house.nobody.head(path + "?qr=1", browser)
+    _ = house.nobody.get(path + "?qr=1", bot)
+    _ = try house.app.loadClicks(within: .seconds(20))
+
+    let clicks = anna.get(try made.path() + "/clicks").items
+    #expect(clicks.count == 10)
+    let first = clicks.filter { $0["qrCodeId"]?.string == codes[0].description }
+    #expect(first.count == 3 && first.allSatisfy { $0["source"] == "scan" })
+    #expect(clicks.count { $0["qrCodeId"]?.string == codes[1].description } == 2)
+    #expect(clicks.count { $0["source"] == "scan" && $0["qrCodeId"] == .null } == 1)
+    #expect(clicks.count { $0["source"] == "click" && $0["qrCodeId"] == .null } == 4)
+    #expect(clicks.allSatisfy { $0["country"] == .null && $0["city"] == .null })
+    let sources = try #require(anna.get(try made.path() + "/stats")["sources"]?.array)
+    #expect(sources == [["key": "scan", "clicks": 5], ["key": "click", "clicks": 4]])
+    let account = try #require(AccountID(try anna.get("/api/auth/me").string("id")))
+    let rows = ClickRows(of: account, on: house.app.database)
+    let statistics = try rows.statistics(
+      of: .qrCode(codes[0]), ClickStatisticsQuery(to: .now + .seconds(900)))
+    #expect(statistics.totalClicks == 2 && statistics.botClicks == 1)
+    #expect(try rows.totals(of: codes).mapValues(\.clicks) == [codes[0]: 2, codes[1]: 2])
+  }
+
+  @Test func aPasswordKeepsTheMark() throws {
+    let house = try House()
+    let anna = try house.account()
+    let made = try anna.link(["password": "open sesame", "forwardQuery": true])
+    let codes = try qrCodes(1, of: made, in: house)
+    let path = try made.shortPath()
+    #expect(house.nobody.get(path + "?qr=1&a=b", browser).text.contains("action=\"\(path)?qr=1&amp;a=b\""))
+    let answer = house.nobody.submit(path + "?qr=1&a=b", "password=open+sesame", browser)
+    #expect(answer.status == 303 && answer.location == "https://example.org/?a=b")
+    _ = try house.app.loadClicks(within: .seconds(20))
+    let clicks = anna.get(try made.path() + "/clicks").items
+    #expect(clicks.map { $0["qrCodeId"]?.string } == [codes[0].description])
+  }
+
+  @Test func aLinkKnowsItsNewestCodes() throws {
+    let anna = try house.account()
+    let (plain, made) = (try anna.link(), try anna.link())
+    let codes = try qrCodes(RedirectRows.qrCodeLimit + 5, of: made, in: house)
+    let rows = RedirectRows(queries: house.app.database)
+    let target = try #require(try rows.find(ShortCode(stored: made.string("shortCode"))))
+    let bare = try #require(try rows.find(ShortCode(stored: plain.string("shortCode"))))
+    func code(_ mark: Int) -> QRCodeID? { target.qrCode(of: ScanMark(Array("qr=\(mark)".utf8))) }
+    #expect(code(codes.count) == codes.last && code(6) == codes[5] && code(5) == nil && code(0) == nil)
+    #expect(target.qrCode(of: nil) == nil)
+    #expect(target.cost - bare.cost == 56 * RedirectRows.qrCodeLimit)
+  }
+
+  /// From the redirect to the click, by the way of the real salts.
+  @Test func aVisitorsAddressIsReadByTheLoaderAlone() throws {
+    let house = try House()
+    let anna = try house.account()
+    let made = try anna.link()
+    var visitor = house.nobody
+    visitor.address = "2001:db8:77::1"
+    // Before the day's salt is there, and after.
+    _ = visitor.get(try made.shortPath(), browser)
+    house.app.prepareForOne()
+    _ = visitor.get(try made.shortPath(), browser)
+    house.app.spool.finish()
+    let loader = ClickLoader(
+      directory: house.settings.state + "/spool", spool: nil, database: house.app.database,
+      locate: { $0 == "2001:db8:77:0:0:0:0:1" ? ("IS", "Reykjav\u{ed}k") : ("XX", nil) },
+      logger: Logger(label: "house") { [log = house.log] _ in log })
+    #expect(try loader.drainOnce(within: .seconds(20)) == 2)
+    let clicks = anna.get(try made.path() + "/clicks").items
+    #expect(JSON.texts(clicks, "country") == ["IS"] && JSON.texts(clicks, "city") == ["Reykjav\u{ed}k"])
+    let stats = anna.get(try made.path() + "/stats")
+    #expect(stats["countries"] == [["key": "IS", "clicks": 1]])
+    #expect(stats["cities"] == [["key": "Reykjav\u{ed}k, IS", "clicks": 1]])
   }
 
   // MARK: Passwords and previews

@@ -122,6 +122,8 @@ public struct Click: Hashable, Sendable {
   public var isUnique: Bool
   /// How the visitor came.
   public var source: ClickSource
+  /// The QR code that was scanned, where that is known.
+  public var qrCodeID: QRCodeID?
   /// The browser's name; nil when it is not known.
   public var browser: String?
   /// The operating system's name; nil when it is not known.
@@ -141,11 +143,8 @@ public struct Click: Hashable, Sendable {
 }
 
 extension Click {
-  /// The click that a spool's record tells of.
-  ///
-  /// A country and a city are not known here: the record holds no address, so that none is ever written to a
-  /// disk. Resolve them in `Visit`, where the address is at hand, and give the record two more texts.
-  public init(_ record: ClickRecord) {
+  /// The click that a spool's record tells of, from a place that its address told.
+  init(_ record: ClickRecord, from place: ClickPlace = .unknown) {
     let agent = UserAgent(record.userAgent)
     id = record.id
     linkID = record.linkID
@@ -155,14 +154,15 @@ extension Click {
     isBot = record.isBot
     isUnique = false
     source = record.source
+    qrCodeID = record.qrCodeID
     browser = agent.browser
     system = agent.system
     device = record.isBot ? .bot : agent.device
     referrerHost = Click.referrerHost(record.referrer)
     language = Click.language(record.acceptLanguage)
     campaign = record.campaign
-    country = nil
-    city = nil
+    country = place.country
+    city = place.city
   }
 
   /// The host of a Referer: lower-case, without user, port and a leading `www.`; nil when there is none that

@@ -12,7 +12,7 @@ struct ClickBreakdowns {
         sums[dimension, default: [:]][part.isEmpty ? "(unknown)" : String(part), default: 0] += clicks
       }
     } else if let dimension = ClickDimension(rawValue: code) {
-      if let value {
+      if let value, value != DistinctValues.other {
         sums[dimension, default: [:]][value, default: 0] += clicks
       } else {
         others[dimension, default: 0] += clicks
@@ -34,12 +34,13 @@ struct ClickBreakdowns {
       if known < total { sums[dimension, default: [:]][value, default: 0] += total - known }
     }
     var result: [ClickDimension: [ClickStatistics.Entry]] = [:]
-    for (dimension, values) in sums {
+    for dimension in Set(sums.keys).union(others.keys) {
+      let values = sums[dimension] ?? [:]
       let sorted = values.sorted { $0.value == $1.value ? $0.key < $1.key : $0.value > $1.value }
       let shown = sorted.prefix(ClickStatistics.entryLimit)
       let rest = sorted.dropFirst(ClickStatistics.entryLimit).map(\.value).reduce(others[dimension] ?? 0, +)
       result[dimension] = shown.map { ClickStatistics.Entry(key: $0.key, clicks: $0.value) }
-      if rest > 0 { result[dimension]?.append(.init(key: "(other)", clicks: rest)) }
+      if rest > 0 { result[dimension, default: []].append(.init(key: DistinctValues.other, clicks: rest)) }
     }
     return result
   }

@@ -23,6 +23,8 @@ public final class ClickLoader: Sendable {
     public var restFactor = 3.0
     /// How often it looks for the files of dead processes.
     public var lookAround = Duration.seconds(5)
+    /// How long it looks for the places of the clicks of a batch; what is left then has none.
+    public var placing = Duration.seconds(5)
     /// The longest it waits before it tries a database again that is away.
     public var longestBackOff = Duration.seconds(30)
 
@@ -30,24 +32,30 @@ public final class ClickLoader: Sendable {
     public init() {}
   }
 
+  /// Tells where an address is: the country (ISO 3166-1 alpha-2) and the city. What is neither known nor looks
+  /// like one counts as nil, and so does an error.
+  public typealias Locate = @Sendable (_ address: String) throws -> (country: String?, city: String?)
+
   let directory: String
   private let spool: ClickSpool?
   private let database: Database
   private let salts: ClickSalts?
+  private let locate: Locate?
   private let pace: Pace
+  private let distinctValues = DistinctValues()
   private let logger: Logger
   private let loaded = Atomic<Int>(0)
   private let refused = Atomic<Int>(0)
   private let torn = Atomic<Int>(0)
 
   /// A loader of the spools in `directory`. `spool` is what this process itself appends to, if it does, and
-  /// `salts` is kept supplied on the way.
+  /// `salts` is kept supplied on the way. Without `locate` no sealed address is opened.
   public init(
-    directory: String, spool: ClickSpool?, database: Database, salts: ClickSalts? = nil, pace: Pace = Pace(),
-    logger: Logger
+    directory: String, spool: ClickSpool?, database: Database, salts: ClickSalts? = nil,
+    locate: Locate? = nil, pace: Pace = Pace(), logger: Logger
   ) {
     (self.directory, self.spool, self.database, self.salts) = (directory, spool, database, salts)
-    (self.pace, self.logger) = (pace, logger)
+    (self.locate, self.pace, self.logger) = (locate, pace, logger)
   }
 
   /// How many clicks this loader has put into the database.
@@ -237,7 +245,7 @@ public final class ClickLoader: Sendable {
       let batch = try spool.reader.read(from: position, limit: pace.batch, isGrowing: spool.isGrowing)
       spool.position = position
       if !batch.records.isEmpty {
-        let clicks = batch.records.map { (click: Click($0.record), end: $0.end) }
+        let clicks = try clicks(of: batch)
         try store(clicks[...], of: spool, to: batch.end)
       }
       if batch.torn > 0 {
@@ -266,6 +274,21 @@ public final class ClickLoader: Sendable {
       }
       throw error
     }
+  }
+
+  /// The clicks of a batch, with their places.
+  private func clicks(of batch: SpoolReader.Batch) throws -> [(click: Click, end: Int)] {
+    guard let locate else { return batch.records.map { (Click($0.record), $0.end) } }
+    var places = try ClickPlaces(
+      of: batch.records.map(\.record), by: locate, within: pace.placing, on: database)
+    let clicks = batch.records.map { (Click($0.record, from: places.place(of: $0.record)), $0.end) }
+    if places.failures + places.late > 0 {
+      // Nothing of the error: it may tell the address.
+      logger.warning(
+        "clicks are loaded without their place",
+        metadata: ["failures": "\(places.failures)", "late": "\(places.late)"])
+    }
+    return clicks
   }
 
   /// Puts clicks into the database and the position behind them. Where it refuses them they are tried by
@@ -301,26 +324,41 @@ public final class ClickLoader: Sendable {
         throw Moved()
       }
       var clicks = clicks
-      try Self.markUnique(&clicks, on: connection)
+      let uniqueScans = try Self.markUnique(&clicks, on: connection)
       try ClickLoading.insertClicks(clicks, on: connection)
-      try ClickLoading.add(ClickTally(clicks), on: connection)
+      var tally = ClickTally(clicks, uniqueScans: uniqueScans)
+      try ClickLoading.addBuckets(tally, on: connection)
+      tally.fold(try distinctValues.surplus(of: tally, on: connection))
+      try ClickLoading.addBreakdowns(tally, on: connection)
       try ClickLoading.move(file, to: end, now: now, on: connection)
     }
     spool.position = end
     spool.isNew = false
   }
 
-  private static func markUnique(_ clicks: inout [Click], on connection: some Queries) throws {
-    func key(_ click: Click) -> ClickLoading.VisitorKey {
+  /// Notes the visitors of the clicks, and marks each one's first on its link and day. Answers the clicks that were
+  /// a visitor's first scan of a QR code on the day, which is another thing: the visitor may have clicked before.
+  private static func markUnique(_ clicks: inout [Click], on connection: some Queries) throws -> Set<
+    ID<Click>
+  > {
+    func key<Subject>(_ subject: ID<Subject>, _ click: Click) -> ClickLoading.VisitorKey {
       ClickLoading.VisitorKey(
-        day: click.at.roundedDown(toSeconds: BreakdownPeriod.day.length), linkID: click.linkID,
+        day: click.at.roundedDown(toSeconds: BreakdownPeriod.day.length), subject: ID(subject: subject),
         visitor: Int64(bitPattern: click.visitor))
     }
-    let keys = Set(clicks.lazy.filter { !$0.isBot }.map(key))
-    var new = try ClickLoading.insertVisitors(keys.sorted(), on: connection)
-    for index in clicks.indices where !clicks[index].isBot {
-      if new.remove(key(clicks[index])) != nil { clicks[index].isUnique = true }
+    var keys: Set<ClickLoading.VisitorKey> = []
+    for click in clicks where !click.isBot {
+      keys.insert(key(click.linkID, click))
+      if let code = click.qrCodeID { keys.insert(key(code, click)) }
     }
+    var new = try ClickLoading.insertVisitors(keys.sorted(), on: connection)
+    var uniqueScans: Set<ID<Click>> = []
+    for index in clicks.indices where !clicks[index].isBot {
+      let click = clicks[index]
+      if new.remove(key(click.linkID, click)) != nil { clicks[index].isUnique = true }
+      if let code = click.qrCodeID, new.remove(key(code, click)) != nil { uniqueScans.insert(click.id) }
+    }
+    return uniqueScans
   }
 }
 

@@ -60,14 +60,15 @@ enum ClickLoading {
 
   // MARK: Visitors
 
+  /// A visitor of a link or of a QR code on a day; the column `link_id` has the bytes of either.
   struct VisitorKey: Hashable, Comparable {
     var day: Timestamp
-    var linkID: LinkID
+    var subject: ID<ClickTally>
     var visitor: Int64
 
     static func < (left: Self, right: Self) -> Bool {
       if left.day != right.day { return left.day < right.day }
-      if left.linkID != right.linkID { return left.linkID < right.linkID }
+      if left.subject != right.subject { return left.subject < right.subject }
       return left.visitor < right.visitor
     }
   }
@@ -77,12 +78,12 @@ enum ClickLoading {
   static func insertVisitors(_ keys: [VisitorKey], on connection: some Queries) throws -> Set<VisitorKey> {
     var new: Set<VisitorKey> = []
     try inChunks(keys) { chunk in
-      let values = chunk.map { "(\($0.day), \($0.linkID), \($0.visitor))" as SQL }.joined(by: ", ")
+      let values = chunk.map { "(\($0.day), \($0.subject), \($0.visitor))" as SQL }.joined(by: ", ")
       let rows = try connection.rows(
         "INSERT IGNORE INTO click_visitors (day, link_id, visitor) VALUES \(values) RETURNING day, link_id, visitor"
       )
       for row in rows {
-        new.insert(VisitorKey(day: try row[0], linkID: try row[1], visitor: try row[2]))
+        new.insert(VisitorKey(day: try row[0], subject: try row[1], visitor: try row[2]))
       }
     }
     return new
@@ -95,7 +96,8 @@ enum ClickLoading {
       let values = chunk.map { click in
         """
         (\(click.id), \(click.linkID), \(click.accountID), \(click.at), \(Int64(bitPattern: click.visitor)), \
-        \(click.isBot), \(click.isUnique), \(Int(click.source.rawValue)), \(Int(click.device.rawValue)), \
+        \(click.isBot), \(click.isUnique), \(Int(click.source.rawValue)), \(click.qrCodeID), \
+        \(Int(click.device.rawValue)), \
         \(click.browser), \(click.system), \(click.referrerHost), \(click.language), \(click.country), \
         \(click.city), \(click.campaign.source), \(click.campaign.medium), \(click.campaign.name), \
         \(click.campaign.term), \(click.campaign.content))
@@ -103,14 +105,38 @@ enum ClickLoading {
       }.joined(by: ", ")
       try connection.run(
         """
-        INSERT INTO clicks (id, link_id, account_id, at, visitor, is_bot, is_unique, source, device, browser, \
-        system, referrer_host, language, country, city, utm_source, utm_medium, utm_campaign, utm_term, \
+        INSERT INTO clicks (id, link_id, account_id, at, visitor, is_bot, is_unique, source, qrcode_id, device, \
+        browser, system, referrer_host, language, country, city, utm_source, utm_medium, utm_campaign, utm_term, \
         utm_content) VALUES \(values)
         """)
     }
   }
 
-  static func add(_ tally: ClickTally, on connection: some Queries) throws {
+  /// The values of the open dimensions that these days have rows for: their bytes, for texts that are equal to Swift
+  /// may have rows of their own (`é` in its two spellings).
+  static func openValues(of days: [ClickTally.Day], on connection: some Queries) throws
+    -> [ClickTally.Day: [Int: Set<[UInt8]>]]
+  {
+    var values: [ClickTally.Day: [Int: Set<[UInt8]>]] = [:]
+    let dimensions = ClickTally.openDimensions.sorted()
+    try inChunks(days) { chunk in
+      let selects = chunk.map {
+        """
+        SELECT subject, start, dimension, value FROM click_breakdowns WHERE subject = \($0.subject) \
+        AND period = \(BreakdownPeriod.day.rawValue) AND start = \($0.start) AND dimension IN (\(dimensions))
+        """ as SQL
+      }.joined(by: " UNION ALL ")
+      for row in try connection.rows(selects) {
+        let day = ClickTally.Day(subject: try row[0], start: try row[1])
+        values[day, default: [:]][try row[2], default: []].insert(Array((try row[3] as String).utf8))
+      }
+    }
+    return values
+  }
+
+  /// Adds what is counted whatever the values. Of two loaders with clicks of one subject and quarter of an hour the
+  /// second waits here for the end of the first's transaction, and so sees the values that it added.
+  static func addBuckets(_ tally: ClickTally, on connection: some Queries) throws {
     try inChunks(tally.buckets) { chunk in
       let values = chunk.map {
         "(\($0.subject), \($0.start), \($0.clicks), \($0.uniqueClicks), \($0.botClicks))" as SQL
@@ -122,6 +148,10 @@ enum ClickLoading {
         unique_clicks = unique_clicks + VALUES(unique_clicks), bot_clicks = bot_clicks + VALUES(bot_clicks)
         """)
     }
+  }
+
+  /// Adds the breakdowns, and what links and QR codes show; behind the buckets.
+  static func addBreakdowns(_ tally: ClickTally, on connection: some Queries) throws {
     try inChunks(tally.breakdowns) { chunk in
       let values = chunk.map {
         "(\($0.key.subject), \($0.key.period), \($0.key.start), \($0.key.dimension), \($0.key.value), \($0.clicks))"
@@ -134,7 +164,7 @@ enum ClickLoading {
         """)
     }
     try inChunks(tally.totals) { chunk in
-      let values = chunk.map { "(\($0.linkID), \($0.clicks), \($0.lastClickedAt))" as SQL }.joined(by: ", ")
+      let values = chunk.map { "(\($0.subject), \($0.clicks), \($0.lastClickedAt))" as SQL }.joined(by: ", ")
       try connection.run(
         """
         INSERT INTO link_click_totals (link_id, clicks, last_clicked_at) VALUES \(values)

@@ -13,7 +13,7 @@ struct ClickRoutes {
         summary: "Read the statistics of all links", Self.from, Self.to, Self.interval, Self.zone,
         reply: .ok(ClickStatistics.shape),
         handler: { call, from, to, interval, zone in
-          try statistics(call, of: nil, from, to, interval, zone)
+          try statistics(call, of: .account, from, to, interval, zone)
         }),
       Route(
         .get, "/api/links/{id}/stats", "getLinkStatistics", access: .scope(.links), tag: "Statistics",
@@ -22,26 +22,29 @@ struct ClickRoutes {
         reply: .ok(ClickStatistics.shape),
         handler: { call, id, from, to, interval, zone in
           try check(call, id)
-          return try statistics(call, of: id, from, to, interval, zone)
+          return try statistics(call, of: .link(id), from, to, interval, zone)
         }),
       Route(
         .get, "/api/links/{id}/clicks", "listClicks", access: .scope(.links), tag: "Statistics",
         summary: "List single clicks, the newest first",
-        description: "No address is kept. `total` counts the clicks of bots as well.",
+        description:
+          "No address is kept. `total` counts the clicks of bots as well. A `source` of `scan` came by the symbol of a QR code.",
         .path("id", .id(), "The link's id."), .limit,
         .cursor, reply: .list(Click.shape, named: "Click"),
         handler: { call, id, limit, cursor in try clicks(call, id, limit, cursor) }),
     ]
   }
 
-  private static let from: Parameter<Timestamp?> = .query(
+  // MARK: What every route of statistics takes
+
+  static let from: Parameter<Timestamp?> = .query(
     "from", .optional(.timestamp), "The start; 30 days before `to` unless given.")
-  private static let to: Parameter<Timestamp?> = .query(
+  static let to: Parameter<Timestamp?> = .query(
     "to", .optional(.timestamp), "The end; now unless given.")
-  private static let interval: Parameter<StatisticsInterval> = .query(
+  static let interval: Parameter<StatisticsInterval> = .query(
     "interval", Shape<StatisticsInterval>.oneOf(StatisticsInterval.self).defaulting(to: .day),
     "The length of a point of `series`.")
-  private static let zone: Parameter<String> = .query(
+  static let zone: Parameter<String> = .query(
     "timezone", Shape<String>.text(1...64).defaulting(to: "UTC"),
     "An IANA name, in whose local time points begin.")
 
@@ -51,8 +54,11 @@ struct ClickRoutes {
     }
   }
 
+  /// The statistics of a subject, which the caller has found to be the account's own. Throws `Problem` (422) for
+  /// what cannot be.
   func statistics(
-    _ call: Call, of link: LinkID?, _ from: Timestamp?, _ to: Timestamp?, _ interval: StatisticsInterval,
+    _ call: Call, of subject: ClickSubject, _ from: Timestamp?, _ to: Timestamp?,
+    _ interval: StatisticsInterval,
     _ zone: String
   ) throws -> ClickStatistics {
     let end = to ?? call.now
@@ -63,7 +69,7 @@ struct ClickRoutes {
     } catch {
       throw Problem.invalid([FieldProblem(error)])
     }
-    return try ClickRows(of: call.caller.account, on: database).statistics(of: link, query)
+    return try ClickRows(of: call.caller.account, on: database).statistics(of: subject, query)
   }
 
   func clicks(_ call: Call, _ id: LinkID, _ limit: Int, _ cursor: Cursor?) throws -> Page<Click> {
@@ -124,6 +130,7 @@ extension Click {
     [
       .init("id", \.id, .id()), .init("at", \.at, .timestamp), .init("isBot", \.isBot, .bool),
       .init("isUnique", \.isUnique, .bool), .init("source", \.source.name, .string),
+      .init("qrCodeId", \.qrCodeID, .optional(.id())),
       .init("country", \.country, .optional(.string)), .init("city", \.city, .optional(.string)),
       .init("browser", \.browser, .optional(.string)), .init("system", \.system, .optional(.string)),
       .init("device", { String(describing: $0.device) }, .string),

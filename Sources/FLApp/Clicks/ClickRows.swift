@@ -1,6 +1,16 @@
 public import FLMariaDB
 public import FLValues
 
+/// What clicks are counted by. A link and a QR code must be the account's own.
+public enum ClickSubject: Hashable, Sendable {
+  /// All links of the account.
+  case account
+  /// One link.
+  case link(LinkID)
+  /// One QR code: the scans of it alone.
+  case qrCode(QRCodeID)
+}
+
 /// Every question that is asked of an account's clicks.
 public struct ClickRows {
   private let account: AccountID
@@ -12,7 +22,7 @@ public struct ClickRows {
     self.database = database
   }
 
-  /// What a link shows of its clicks.
+  /// What a link shows of its clicks, or a QR code of its scans.
   public struct Total: Sendable, Equatable {
     /// Without bots.
     public let clicks: Int
@@ -20,11 +30,13 @@ public struct ClickRows {
     public let lastClickedAt: Timestamp
   }
 
-  /// The totals of these links, of those that were ever clicked. The links must be the account's own.
-  public func totals(of links: [LinkID]) throws -> [LinkID: Total] {
-    var totals: [LinkID: Total] = [:]
+  /// The totals of these links, or of these QR codes, of those that were ever clicked. They must be the account's
+  /// own.
+  public func totals<Subject>(of subjects: [ID<Subject>]) throws -> [ID<Subject>: Total] {
+    var totals: [ID<Subject>: Total] = [:]
+    // The column has the bytes of either: identifiers are unique across both.
     for row in try database.rows(
-      "SELECT link_id, clicks, last_clicked_at FROM link_click_totals WHERE link_id IN (\(links))")
+      "SELECT link_id, clicks, last_clicked_at FROM link_click_totals WHERE link_id IN (\(subjects))")
     {
       totals[try row["link_id"]] = Total(clicks: try row["clicks"], lastClickedAt: try row["last_clicked_at"])
     }
@@ -37,7 +49,7 @@ public struct ClickRows {
     let last = before ?? ID(high: .max, low: .max)
     return try database.rows(
       """
-      SELECT id, link_id, account_id, at, visitor, is_bot, is_unique, source, device, browser, system,
+      SELECT id, link_id, account_id, at, visitor, is_bot, is_unique, source, qrcode_id, device, browser, system,
       referrer_host, language, country, city, utm_source, utm_medium, utm_campaign, utm_term, utm_content
       FROM clicks WHERE link_id = \(link) AND id < \(last) AND account_id = \(account)
       ORDER BY id DESC LIMIT \(limit)
@@ -58,22 +70,23 @@ public struct ClickRows {
 
   // MARK: Statistics
 
-  /// The statistics of a link, which must be the account's own; of all links of the account when nil.
+  /// The statistics of a link or of a QR code, which must be the account's own, or of all links of the account.
   ///
   /// Read from the roll-ups: what it costs depends on the length of the stretch and on how many different
   /// values there are, not on how many clicks.
-  public func statistics(of link: LinkID? = nil, _ query: ClickStatisticsQuery) throws
-    -> ClickStatistics
-  {
-    let subject =
-      link.map { ID<ClickTally>(high: $0.high, low: $0.low) }
-      ?? ID<ClickTally>(high: account.high, low: account.low)
+  public func statistics(of subject: ClickSubject, _ query: ClickStatisticsQuery) throws -> ClickStatistics {
+    let key =
+      switch subject {
+      case .account: ID<ClickTally>(subject: account)
+      case .link(let link): ID<ClickTally>(subject: link)
+      case .qrCode(let code): ID<ClickTally>(subject: code)
+      }
     var statistics = ClickStatistics(points: query.points)
     // Clicks that are loaded between the two statements are in one of them alone: then both are read again.
     for _ in 0..<3 {
       statistics = ClickStatistics(points: query.points)
-      let breakdowns = try breakdowns(of: subject, query)
-      try addSeries(of: subject, query, to: &statistics)
+      let breakdowns = try breakdowns(of: key, query)
+      try addSeries(of: key, query, to: &statistics)
       statistics.breakdowns = breakdowns.entries(total: statistics.totalClicks)
       if breakdowns.clicks == statistics.totalClicks { break }
     }
@@ -175,6 +188,7 @@ extension Click {
     isBot = try row["is_bot"]
     isUnique = try row["is_unique"]
     source = ClickSource(rawValue: UInt8(truncatingIfNeeded: try row["source"] as Int)) ?? .click
+    qrCodeID = try row["qrcode_id"]
     device = UserAgent.Device(rawValue: UInt8(truncatingIfNeeded: try row["device"] as Int)) ?? .other
     browser = try row["browser"]
     system = try row["system"]

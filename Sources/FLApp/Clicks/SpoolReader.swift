@@ -54,7 +54,7 @@ final class SpoolReader {
   /// written, and are left for the next time; records behind them prove that they are torn (writes to one file
   /// follow each other). Throws `ClickSpoolError`.
   func read(from position: Int, limit: Int, isGrowing: Bool) throws(ClickSpoolError) -> Batch {
-    let wanted = max(limit, 1) * 320 + ClickFrame.maximumLength
+    let wanted = max(limit, 1) * 352 + ClickFrame.maximumLength
     var isWhole = true
     var failure: CInt = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in

@@ -4,8 +4,7 @@ import HTTPTypes
 
 /// What a request to a short URL tells of the visit.
 public struct Visit: Sendable {
-  /// The client's address. It goes into the visitor's digest, and nowhere else; a country would be looked up
-  /// from it here.
+  /// The client's address. It goes into the visitor's digest, and sealed into the spool, and nowhere else.
   public let address: String
   /// The User-Agent header, empty without one.
   public let userAgent: String
@@ -13,6 +12,10 @@ public struct Visit: Sendable {
   public let referrer: String
   /// The Accept-Language header, empty without one.
   public let acceptLanguage: String
+  /// The query without the mark of a scan: what may be forwarded; nil without one.
+  public let query: String?
+  /// The mark of the QR code that was scanned; nil for who came by the short URL itself.
+  let mark: ScanMark?
   /// What the query says of a campaign.
   public let campaign: Campaign
   /// Whether a program made the request by itself.
@@ -29,6 +32,7 @@ public struct Visit: Sendable {
     userAgent = request.headers[.userAgent] ?? ""
     referrer = request.headers[.referer] ?? ""
     acceptLanguage = request.headers[.acceptLanguage] ?? ""
+    (mark, query) = request.query.map { ScanMark.take(from: $0) } ?? (nil, nil)
     campaign = request.query.map { Campaign(query: $0) } ?? Campaign()
     isBot = UserAgent.isBot(userAgent)
     isPrefetch = Self.purposes.contains { name in
@@ -43,15 +47,17 @@ public struct Visit: Sendable {
   /// Whether the visit uses up one of a link's `maxClicks`: what is recorded, except for bots.
   public var usesClick: Bool { isRecorded && !isBot }
 
-  /// The record for the spool.
+  /// The record for the spool. `qrCode` is the code of the mark, where the link has one.
   public func record(
-    of linkID: LinkID, account: AccountID, source: ClickSource = .click, salts: ClickSalts,
-    at: Timestamp = .now
+    of linkID: LinkID, account: AccountID, qrCode: QRCodeID? = nil, salts: ClickSalts, at: Timestamp = .now
   ) -> ClickRecord {
-    ClickRecord(
-      id: ID(at: at), linkID: linkID, accountID: account, at: at,
+    let id = ID<Click>(at: at)
+    return ClickRecord(
+      id: id, linkID: linkID, accountID: account, at: at,
       visitor: salts.visitor(linkID: linkID, address: address, userAgent: userAgent, at: at), isBot: isBot,
-      source: source, userAgent: userAgent, referrer: referrer, acceptLanguage: acceptLanguage,
+      source: mark == nil ? .click : .scan, qrCodeID: qrCode,
+      address: salts.sealed(address, of: id, at: at), userAgent: userAgent, referrer: referrer,
+      acceptLanguage: acceptLanguage,
       campaign: campaign)
   }
 

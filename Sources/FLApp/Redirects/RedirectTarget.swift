@@ -16,17 +16,20 @@ final class RedirectTarget: Sendable {
   let maxClicks: Int?
   let passwordHash: String?
   let expired: Response?
+  /// The link's QR codes by the number of their mark.
+  private let qrCodes: [Int: QRCodeID]
   private let utm: UTM
   private let forwardsQuery: Bool
   private let status: RedirectStatus
   private let plain: Response
 
-  init(_ row: Row) throws {
+  init(_ row: Row, qrCodes: [Int: QRCodeID] = [:]) throws {
     let destination: String = try row["destination_url"]
     guard let destination = WebURL(destination) else {
       throw DatabaseError.conversion(column: "destination_url", detail: "no address")
     }
     let expiredURL: String? = try row["expired_url"]
+    self.qrCodes = qrCodes
     link = try row["id"]
     account = try row["account_id"]
     code = try ShortCode(stored: row["short_code"])
@@ -45,7 +48,10 @@ final class RedirectTarget: Sendable {
   }
 
   /// Bytes that this takes in memory, estimated: the address is there as it was written, in parts, and encoded.
-  var cost: Int { 600 + 6 * destination.text.utf8.count }
+  var cost: Int { 600 + 6 * destination.text.utf8.count + 56 * qrCodes.count }
+
+  /// The QR code with this mark; nil for a mark that no code of the link has.
+  func qrCode(of mark: ScanMark?) -> QRCodeID? { mark.flatMap { qrCodes[$0.number] } }
 
   /// Where a visitor without a query is led.
   var location: String { destination.location(adding: utm.parameters) }
@@ -76,16 +82,34 @@ final class RedirectTarget: Sendable {
 struct RedirectRows {
   let queries: any Queries
 
+  /// How many QR codes of a link are known to its redirects, the newest ones.
+  static let qrCodeLimit = 500
+
   /// The link that is at `code`, spelled just so.
   func find(_ code: ShortCode) throws -> RedirectTarget? {
+    guard let row = try row(at: code) else { return nil }
+    let count: Int = try row["qrcode_count"]
+    return try RedirectTarget(row, qrCodes: count > 0 ? qrCodes(of: row["id"]) : [:])
+  }
+
+  private func qrCodes(of link: LinkID) throws -> [Int: QRCodeID] {
+    var codes: [Int: QRCodeID] = [:]
+    for row in try queries.rows(
+      "SELECT mark, id FROM qrcodes WHERE link_id = \(link) ORDER BY mark DESC LIMIT \(Self.qrCodeLimit)")
+    {
+      codes[try row["mark"]] = try row["id"]
+    }
+    return codes
+  }
+
+  private func row(at code: ShortCode) throws -> Row? {
     try queries.row(
       """
       SELECT id, account_id, short_code, title, created_at, destination_url, is_enabled, expires_at, expired_url,
         max_clicks, password_hash, forward_query, redirect_status, utm_source, utm_medium, utm_campaign, utm_term,
-        utm_content
+        utm_content, qrcode_count
       FROM links WHERE short_code = \(code.text)
-      """
-    ).map(RedirectTarget.init)
+      """)
   }
 
   /// Lets one more visitor through a link with `maxClicks`; false when it is used up.

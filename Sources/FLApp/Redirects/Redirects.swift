@@ -42,22 +42,25 @@ struct Redirects: Sendable {
     if target.passwordHash != nil {
       return pages.render(PasswordPage(action: action(request), state: .asking))
     }
-    return try follow(target, request, target.redirect(query: request.query), at: now)
+    let visit = Visit(request)
+    return try follow(target, visit, target.redirect(query: visit.query), at: now)
   }
 
   /// Sends the visitor on, and notes the click before the answer leaves.
-  private func follow(_ target: RedirectTarget, _ request: Request, _ redirect: Response, at now: Timestamp)
+  private func follow(_ target: RedirectTarget, _ visit: Visit, _ redirect: Response, at now: Timestamp)
     throws
     -> Response
   {
-    let visit = Visit(request)
     if target.maxClicks != nil {
       let rows = RedirectRows(queries: database)
       let isOpen = visit.usesClick ? try rows.admit(target.link) : try !rows.isUsedUp(target.link)
       guard isOpen else { return gone(target, .usedUp) }
     }
     if visit.isRecorded {
-      spool.append(visit.record(of: target.link, account: target.account, salts: salts, at: now))
+      spool.append(
+        visit.record(
+          of: target.link, account: target.account, qrCode: target.qrCode(of: visit.mark), salts: salts,
+          at: now))
     }
     return redirect
   }
@@ -129,10 +132,11 @@ struct Redirects: Sendable {
       return pages.render(PasswordPage(action: action(request), state: .wrong))
     }
     try attempts.succeeded(subject)
-    return try follow(target, request, target.redirectAfterForm(query: request.query), at: now)
+    let visit = Visit(request)
+    return try follow(target, visit, target.redirectAfterForm(query: visit.query), at: now)
   }
 
-  /// Where the form goes: the same address, so that a query that came along is forwarded.
+  /// Where the form goes: the same address, so that a query that came along is forwarded and a scan stays one.
   private func action(_ request: Request) -> String { request.path + (request.query.map { "?" + $0 } ?? "") }
 }
 

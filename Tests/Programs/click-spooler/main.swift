@@ -13,7 +13,8 @@ import Logging
 //   click-spooler measure DIRECTORY SOCKET DATABASE COUNT LINKS BATCH
 //     appends COUNT clicks on LINKS links, loads them without resting, and prints both rates.
 
-/// Clicks as a busy host has them: some browsers, hosts and languages, every tenth a bot's.
+/// Clicks as a busy host has them: some browsers, hosts and languages, every tenth a bot's, every seventh a scan of the
+/// link's QR code, whose identifier is the link's next one.
 func click(_ number: Int, link: LinkID, account: AccountID, at: Timestamp = .now)
   -> ClickRecord
 {
@@ -28,6 +29,8 @@ func click(_ number: Int, link: LinkID, account: AccountID, at: Timestamp = .now
   return ClickRecord(
     id: ID(at: at), linkID: link, accountID: account, at: at,
     visitor: UInt64(number / 3) &* 0x9E37_79B9_7F4A_7C15, isBot: isBot,
+    source: number % 7 == 0 ? .scan : .click,
+    qrCodeID: number % 7 == 0 ? QRCodeID(high: link.high, low: link.low + 1) : nil,
     userAgent: isBot ? "Googlebot/2.1 (+http://www.google.com/bot.html)" : agents[number % agents.count],
     referrer: number % 4 == 0 ? "" : "https://www.site\(number % 20).example/page?q=\(number)",
     acceptLanguage: ["de-DE,de;q=0.9", "en-US", "fr"][number % 3])
@@ -88,7 +91,19 @@ case ("measure", 8):
         linkID: record.linkID, address: "192.0.2.1", userAgent: record.userAgent, at: record.at)
     }
   }
-  print("isBot: \(judging / count) each; digest: \(digesting / min(count, 10_000)) each", bots, mixed)
+  let sealer = Database(.init(socket: arguments[3], name: arguments[4]), logger: quiet)
+  try salts.refresh(sealer)
+  var sealed = 0
+  let sealing = clock.measure {
+    for record in records.prefix(10_000) {
+      sealed += salts.sealed("192.0.2.1", of: record.id, at: record.at) == nil ? 0 : 1
+    }
+  }
+  let each = min(count, 10_000)
+  print(
+    "isBot: \(judging / count) each; digest: \(digesting / each) each; address: \(sealing / each) each", bots,
+    mixed,
+    sealed)
   var pace = ClickLoader.Pace()
   pace.batch = batch
   let reader = loader(arguments[2], arguments[3], arguments[4], pace: pace)
