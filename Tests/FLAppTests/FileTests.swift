@@ -30,12 +30,12 @@ import Testing
 
   @Test func aFileIsKeptAndComesBack() throws {
     let anna = try house.account()
-    let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 6) }
+    let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 6) }
     let made = anna.upload(bytes, as: "../../Über\u{202E} x.bin")
     #expect(made.status == 201, "\(made)")
     let id = try made.string("id")
     #expect(made.location == "/api/files/" + id && made.headers[.eTag] == "\"1\"")
-    #expect(made["name"]?.string == "Über x.bin" && made["size"]?.integer == 300_000)
+    #expect(made["name"]?.string == "Über x.bin" && made["size"]?.integer == 3_000_000)
     #expect(made["sha256"]?.string == Hex.encode(SHA256.digest(bytes)))
     #expect(made["contentType"]?.string == "application/octet-stream")
     let read = anna.get("/api/files/" + id)
@@ -49,11 +49,12 @@ import Testing
       content.headers[.contentDisposition]
         == "attachment; filename=\"_ber x.bin\"; filename*=UTF-8''%C3%9Cber%20x.bin")
     #expect(content[field: "Cross-Origin-Resource-Policy"] == "same-origin")
-    #expect(try Data(contentsOf: URL(fileURLWithPath: disk(id))).count == 300_000)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: disk(id))).count == 3_000_000)
     #expect(try disk(id).hasSuffix("/files/\(id.suffix(2))/\(id.dropLast(2).suffix(2))/\(id)"))
     let usage = anna.get("/api/account/usage")
     #expect(
-      usage["storage"]?["used"] == 300_000 && usage["storage"]?["limit"] == JSON.null && usage["files"] == 1)
+      usage["storage"]?["used"] == 3_000_000 && usage["storage"]?["limit"] == JSON.null && usage["files"] == 1
+    )
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: house.settings.state + "/files/incoming").isEmpty)
   }

@@ -19,17 +19,17 @@ struct FileDelivery: Sendable {
     var headers = Self.fields(file, asAttachment: asAttachment)
     headers[.eTag] = tag
     if Preconditions(request.headers).isFresh(tag) { return Response(status: 304, headers: headers) }
-    headers[.acceptRanges] = "bytes"
     headers[.contentType] = file.contentType.field
 
     let range = try requestedRange(of: file, tag: tag, in: request)
     // The web server knows the tag too late for these.
     let isConditional = request.headers[.ifMatch] != nil || request.headers[.ifUnmodifiedSince] != nil
     if let accel, !isConditional {
-      guard store.has(file.id, size: file.size) else { _ = try store.open(file); throw Problem.notFound }
+      try store.check(file)
       headers[.accelRedirect] = accel + store.place(of: file.id)
       return Response(status: 200, headers: headers)
     }
+    headers[.acceptRanges] = "bytes"
     let body = Response.Body.file(try store.open(file, range: range))
     guard let range else { return Response(status: 200, headers: headers, body: body) }
     headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"

@@ -90,6 +90,12 @@ struct FileStore: Sendable {
     return body
   }
 
+  /// Looks whether a file's bytes are there as its row says.
+  /// - Throws: `Problem` 503 where they are not.
+  func check(_ file: StoredFile) throws(Problem) {
+    guard has(file.id, size: file.size) else { throw .bytesAreGone }
+  }
+
   /// Whether a file's bytes are there as its row says.
   func has(_ id: FileID, size: Int) -> Bool {
     var status = stat()
@@ -130,50 +136,8 @@ struct FileStore: Sendable {
   }
 }
 
-/// A file that is being uploaded. It goes with this object, unless it was kept.
-final class StagedFile {
-  let path: String
-  let descriptor: Int32
-  /// Bytes so far.
-  private(set) var size = 0
-  /// The first bytes, by which the type is told.
-  private(set) var head: [UInt8] = []
-  fileprivate(set) var isKept = false
-  private let digest = SHA256.Stream()
-
-  fileprivate init(path: String, descriptor: Int32) {
-    self.path = path
-    self.descriptor = descriptor
-  }
-
-  deinit {
-    close(descriptor)
-    if !isKept { unlink(path) }
-  }
-
-  /// Adds bytes.
-  /// - Throws: `Problem` 503 where the disk does not take them.
-  func append(_ bytes: UnsafeRawBufferPointer) throws {
-    digest.update(bytes)
-    if head.count < ContentType.sample {
-      head.append(contentsOf: bytes.prefix(ContentType.sample - head.count))
-    }
-    var done = 0
-    while done < bytes.count {
-      let wrote = write(descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done)
-      if wrote < 0 && errno == EINTR { continue }
-      guard wrote > 0 else { throw Problem.noSpaceForFiles }
-      done += wrote
-    }
-    size += bytes.count
-  }
-
-  /// The digest of all bytes; nothing may be added after it.
-  func finish() -> [UInt8] { digest.finish() }
-}
-
 extension Problem {
-  fileprivate static let noSpaceForFiles = Problem.unavailable(
+  static let noSpaceForFiles = Problem.unavailable(
     "There is no space to keep the file.", retryAfter: 60)
   fileprivate static let bytesAreGone = Problem.unavailable("The file's bytes can't be read.", retryAfter: 60)
 }

@@ -45,7 +45,7 @@ struct FileUpload {
     }
     try reader.finish()
     (file, name) = try form.whole()
-    sha256 = file.finish()
+    sha256 = try file.finish()
   }
 
   /// What came of the form so far, and what is wrong with it.
