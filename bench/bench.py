@@ -17,6 +17,7 @@ STATE = os.environ["BENCH_STATE"]
 SOCKET = os.path.join(os.environ["BENCH_SOCKETS"], "mariadb.sock")
 BIN = os.environ["BENCH_BIN"]
 CONSTANT = os.environ["BENCH_CONSTANT"]
+STATIC = os.environ["BENCH_STATIC"]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -69,18 +70,31 @@ class House:
                 count, changed = now, time.monotonic()
         return count
 
-    def memory(self):
-        """Bytes of memory of the responder's processes: shared pages are split among them (Pss)."""
+    def processes(self):
+        """The responder's processes."""
         with open(os.path.join(STATE, "run", self.name + ".pid"), encoding="utf-8") as file:
-            waiting, total = [int(file.read().split()[0])], 0
+            waiting, found = [int(file.read().split()[0])], []
         while waiting:
             pid = waiting.pop()
-            with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
-                total += next(int(line.split()[1]) for line in file if line.startswith("Pss:")) * 1024
+            found.append(pid)
             for task in os.listdir(f"/proc/{pid}/task"):
                 with open(f"/proc/{pid}/task/{task}/children", encoding="utf-8") as file:
                     waiting += map(int, file.read().split())
-        return total
+        return found
+
+    def memory(self):
+        """Bytes of memory of the responder's processes: shared pages are split among them (Pss)."""
+        return sum(_told(pid, "smaps_rollup", "Pss:") for pid in self.processes())
+
+    def peak(self):
+        """The most bytes that any of the responder's processes ever had."""
+        return max(_told(pid, "status", "VmHWM:") for pid in self.processes())
+
+
+def _told(pid, file, name):
+    """Bytes that a file of /proc tells of a process."""
+    with open(f"/proc/{pid}/{file}", encoding="utf-8") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 
 
 def redirect(small, results, rounds, seconds, _):
@@ -215,7 +229,71 @@ def cgi(small, results, rounds, seconds, quick):
     results.promise(clicks == times, f"every redirect by plain CGI is one click: {times} answered, {clicks} clicks")
 
 
-PARTS = {part.__name__: part for part in (redirect, api, scale, stats, memory, cgi)}
+def files(small, results, rounds, seconds, quick):
+    """Upload and download of 100 MiB by curl, against nginx alone that serves a static file of that size, and
+    the upload also against a copy of the file that waits for the disk."""
+    path, megabytes = os.path.join(STATE, "static", "large.bin"), 100
+    with open(path, "wb") as file:
+        for _ in range(megabytes):
+            file.write(os.urandom(2**20))
+    os.sync()
+
+    def curl(*arguments):
+        done = subprocess.run(["curl", "-sS", "-f", "-m", "300", "-w", "\n%{time_total}", *arguments], text=True,
+                              capture_output=True, check=True, timeout=310)
+        body, _, took = done.stdout.rpartition("\n")
+        return float(took) * 1000, body
+
+    def static():
+        return curl("-o", "/dev/null", STATIC + "/large.bin")[0]
+
+    key = ["-H", "X-Api-Key: " + small.key]
+
+    def upload(keep=False):
+        took, body = curl(*key, "-F", f"file=@{path}", small.url + "/api/files")
+        made = json.loads(body)
+        if made["size"] != megabytes * 2**20:
+            raise SystemExit(f"not all of it came: {made}")
+        if keep:
+            return made
+        request = urllib.request.Request(f"{small.url}/api/files/{made['id']}", method="DELETE",
+                                         headers={"X-Api-Key": small.key})
+        _opener.open(request, timeout=60).close()
+        return took
+
+    def row(name, ours, yardstick=static, times=2 * rounds + 1, note="yardstick: nginx, static file"):
+        mine, theirs = alternate(times, ours, yardstick)
+        ratio = statistics.median(a / b for a, b in zip(mine, theirs))
+        results.add(name, statistics.median(mine), statistics.median(theirs), "ms", ratio, note, list(zip(mine, theirs)))
+
+    static()
+    before = small.peak()
+    upload()
+    made = upload(keep=True)
+    content = f"{small.url}/api/files/{made['id']}/content"
+    row("download of 100 MiB", lambda: curl(*key, "-o", "/dev/null", content)[0])
+    row("upload of 100 MiB", upload)
+
+    def plain_write():
+        began = time.perf_counter()
+        target = os.path.join(STATE, "static", "copy.bin")
+        with open(path, "rb") as source, open(target, "wb") as copy:
+            while piece := source.read(2**18):
+                copy.write(piece)
+            copy.flush()
+            os.fsync(copy.fileno())
+        took = (time.perf_counter() - began) * 1000
+        os.remove(target)
+        return took
+
+    row("upload of 100 MiB", upload, plain_write, note="yardstick: copy of the file with fsync")
+    after = small.peak()
+    results.add("  memory of a process at most", after / 2**20, before / 2**20, "MiB", after / before,
+                "yardstick: before the uploads")
+    results.promise(after - before < 16 * 2**20, "an upload takes no memory by its size")
+
+
+PARTS = {part.__name__: part for part in (redirect, api, scale, stats, memory, cgi, files)}
 
 
 def main():

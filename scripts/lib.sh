@@ -231,6 +231,8 @@ write_settings() {
   case $(setting FL_BASE_URL) in '' | http://127.0.0.1:*) set_setting FL_BASE_URL "${FL_BASE_URL:-$1}" ;; esac
   # Signs and encrypts what is stored: with another one, sessions end and stored secrets are lost.
   [[ -n $(setting FL_SECRET) ]] || set_setting FL_SECRET "${FL_SECRET:-$("$BIN/fastlinkit" secret)}"
+  # The location of nginx/site.conf.in that sends files.
+  set_setting FL_ACCEL /files-internal/
   set_setting FL_SOCKET "$SOCKETS/fastlinkit.sock"
   set_setting FL_DB_SOCKET "$SOCKETS/mariadb.sock"
   set_setting FL_DB_USER "$2"
@@ -268,10 +270,11 @@ fill() {
   printf '%s\n' "$text"
 }
 
-# fill_site NAME LISTEN PASS SCALAR: the site file for one upstream; PASS is `unix:/path` or `host:port`.
+# fill_site NAME LISTEN PASS SCALAR: the site file for one upstream; PASS is `unix:/path` or `host:port`. The files are
+# beside $SETTINGS, unless FL_FILES is set.
 fill_site() {
   fill "$ROOT/nginx/site.conf.in" NAME="$1" LISTEN="$2" PASS="$3" SHARE="${FL_SHARE:-$ROOT}" SCALAR="$4" \
-    SERVER_NAME="${5:-_}"
+    SERVER_NAME="${5:-_}" FILES="${FL_FILES:-$(dirname "$SETTINGS")/files}"
 }
 
 # write_nginx: $STATE/nginx/nginx.conf around the site files beside it.

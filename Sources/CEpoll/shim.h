@@ -58,11 +58,6 @@ static inline int fl_epoll_next(int epoll, int milliseconds, uint64_t *tag) {
 
 static inline int fl_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC); }
 
-/// A file without a name in `directory`; -1 with errno (EOPNOTSUPP where the file system can't).
-static inline int fl_open_unnamed(const char *directory) {
-  return open(directory, __O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-}
-
 static inline int fl_set_nonblocking(int fd) {
   int flags = fcntl(fd, F_GETFL);
   return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
@@ -78,9 +73,6 @@ static inline int fl_signal_on_parent_death(int signal) {
 static inline int fl_ignore_signal(int number) { return signal(number, SIG_IGN) == SIG_ERR ? -1 : 0; }
 
 static inline char **fl_environment(void) { return environ; }
-
-/// mkostemp(3): makes and opens a file whose name `pattern` becomes, closed on exec.
-static inline int fl_open_temporary(char *pattern) { return mkostemp(pattern, O_CLOEXEC); }
 
 /// The system's sentence for an errno, in English; NULL where there is none.
 static inline const char *fl_error_text(int code) { return strerrordesc_np(code); }

@@ -20,6 +20,8 @@ public final class App: Sendable {
   public let migrations: Migrations
   /// Registering, logging in, and passwords.
   public let accounts: AccountService
+  /// Files, their rows and their bytes.
+  let files: FileService
   /// Where the redirects of this process note their clicks.
   public let spool: ClickSpool
 
@@ -56,7 +58,8 @@ public final class App: Sendable {
     locate = { _ in (nil, nil) }
     let generations = try Generations(settings: settings)
     let tokens = Tokens(settings: settings)
-    let passwords = Passwords(workers: workers)
+    let lane = Lane(workers: workers)
+    let passwords = Passwords(lane: lane)
     let attempts = Attempts(database: database, secret: settings.secret)
     accounts = AccountService(
       database: database, tokens: tokens, attempts: attempts, mail: MailOutbox(settings: settings),
@@ -68,6 +71,8 @@ public final class App: Sendable {
     idempotency = Idempotency(database: database, settings: settings)
     limits = RateLimits(table: try SharedTable(path: settings.state + "/run/limits", count: 1 << 16))
 
+    files = FileService(database: database, directory: settings.state + "/files", lane: lane)
+
     let openAPI = Documents.OpenAPIBytes()
     let routes = App.routes(
       accounts: AccountRoutes(database: database, accounts: accounts, tokens: tokens),
@@ -76,7 +81,11 @@ public final class App: Sendable {
         database: database,
         links: LinkService(database: database, generations: generations, passwords: passwords),
         baseURL: settings.baseURL),
-      tags: TagRoutes(database: database), clicks: ClickRoutes(database: database),
+      tags: TagRoutes(database: database),
+      clicks: ClickRoutes(database: database),
+      files: FileRoutes(
+        database: database, files: files,
+        delivery: FileDelivery(store: files.store, accel: settings.accel)),
       documents: Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI))
     let server = settings.baseURL
     openAPI.set { OpenAPI.document(App.info, server: server, routes: routes) }
@@ -96,9 +105,9 @@ public final class App: Sendable {
   /// All operations of the API, service by service.
   private static func routes(
     accounts: AccountRoutes, plans: PlanRoutes, keys: APIKeyRoutes, links: LinkRoutes,
-    tags: TagRoutes, clicks: ClickRoutes, documents: Documents
+    tags: TagRoutes, clicks: ClickRoutes, files: FileRoutes, documents: Documents
   ) -> [Route] {
-    accounts.routes + plans.routes + keys.routes + links.routes + tags.routes + clicks.routes
+    accounts.routes + plans.routes + keys.routes + links.routes + tags.routes + clicks.routes + files.routes
       + documents.routes
   }
 
@@ -114,6 +123,7 @@ public final class App: Sendable {
     tags: [
       ("Links", "Short links and their tags."), ("Tags", "Labels of links."),
       ("Statistics", "Who followed the links."),
+      ("Files", "Files to download, and to lead links to."),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),
       ("Account", "Plans, and what was used of them."),
       ("Documents", "This document, and the health of the service."),
@@ -251,15 +261,17 @@ public final class App: Sendable {
   /// Runs the operation, or replays what it answered before.
   private func run(_ match: Router<Caller>.Match, _ call: Call) throws -> Response {
     guard let account = call.caller.member?.account else { return try match.respond(to: call) }
+    let operation = try match.prepare(call)
     switch try idempotency.begin(
-      call.request, bodyLimit: match.route.bodyLimit, account: account, at: call.now)
+      call.request, content: operation.fingerprint, bodyLimit: match.route.bodyLimit, account: account,
+      at: call.now)
     {
-    case .notAsked: return try match.respond(to: call)
+    case .notAsked: return try operation.respond()
     case .replay(let response): return response
     case .run(let hold):
       let response: Response
       do {
-        response = try match.respond(to: call)
+        response = try operation.respond()
       } catch {
         response = problem(error, call.requestID).response(
           instance: call.request.path, requestID: call.requestID)
@@ -345,6 +357,7 @@ public final class App: Sendable {
     try idempotency.purge(at: now)
     try accounts.mail.purge(in: database, at: now)
     try PublicCodeRows(queries: database).purge(at: now)
+    try files.sweep(at: now)
     // The one table that grows with each visitor.
     for _ in 0..<50 where try ClickRows.purge(on: database, now: now, limit: 10_000) < 10_000 { break }
   }

@@ -1,4 +1,3 @@
-import CEpoll
 import FLHTTP
 import Glibc
 
@@ -6,6 +5,8 @@ import Glibc
 protocol BodySource {
   /// Reads until `buffer` is full, the stream ends or it breaks; the number of bytes read.
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Int
+  /// Waits for at least one byte and reads what is there; 0 where the stream ended or broke.
+  func readSome(into buffer: UnsafeMutableRawBufferPointer) -> Int
   /// Looks whether the stream has ended, taking at most one byte from it.
   func end() -> StreamEnd
 }
@@ -20,68 +21,51 @@ enum StreamEnd {
   case broken
 }
 
-/// Reads a body to its announced length, into memory or a file.
+/// What is left of a body when it is handed over.
+enum UnreadBody {
+  /// Nothing that anybody would read.
+  case known(StreamEnd)
+  /// All of it, or what the application leaves.
+  case stream(BodyStream)
+
+  /// Whether the peer has gone already.
+  var isBroken: Bool { if case .known(.broken) = self { true } else { false } }
+
+  /// How the stream stands after the application has answered.
+  func end(of source: some BodySource) -> StreamEnd {
+    switch self {
+    case .known(let end): end
+    case .stream(let stream): stream.left == 0 || stream.isBroken ? source.end() : .more
+    }
+  }
+}
+
+/// Takes a body: into memory where it is small, else as a stream that the application reads.
 struct BodyReader {
   let settings: ResponderSettings
 
-  /// The body, and how its stream stands afterwards.
-  func read(_ length: RequestHead.AnnouncedLength, from source: some BodySource) -> (Request.Body, StreamEnd)
+  /// The body, and what is left of it.
+  func open(_ length: RequestHead.AnnouncedLength, from source: some BodySource) -> (Request.Body, UnreadBody)
   {
     switch length {
-    case .invalid: return (.refused(.badLength), .more)
+    case .invalid: return (.refused(.badLength), .known(.more))
     case .none:
       // Bytes that nobody announced: their number is unknown, so they are no body.
       let end = source.end()
-      if case .more = end { return (.refused(.badLength), .more) }
-      return (.empty, end)
-    case .bytes(0): return (.empty, source.end())
+      if case .more = end { return (.refused(.badLength), .known(.more)) }
+      return (.empty, .known(end))
+    case .bytes(0): return (.empty, .known(source.end()))
     case .bytes(let count) where count > settings.maxBodyBytes:
-      return (.refused(.tooLarge(limit: settings.maxBodyBytes)), .more)
-    case .bytes(let count) where count > settings.bodyMemoryBytes: return spool(count, from: source)
+      return (.refused(.tooLarge(limit: settings.maxBodyBytes)), .known(.more))
+    case .bytes(let count) where count > settings.bodyMemoryBytes:
+      let stream = unsafe BodyStream(count: count) { unsafe source.readSome(into: $0) }
+      return (.stream(stream), .stream(stream))
     case .bytes(let count):
       let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
         unsafe filled = source.read(into: UnsafeMutableRawBufferPointer(buffer))
       }
-      return (bytes.count == count ? .bytes(bytes) : .refused(.truncated), source.end())
+      return (bytes.count == count ? .bytes(bytes) : .refused(.truncated), .known(source.end()))
     }
-  }
-
-  private func spool(_ count: Int, from source: some BodySource) -> (Request.Body, StreamEnd) {
-    guard let file = BodyReader.openTemporary(in: settings.temporaryDirectory) else {
-      return (.refused(.noSpace), .more)
-    }
-    let body = SpooledBody(adopting: file, count: count)
-    var refusal: Request.Refusal?
-    unsafe withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 16) { buffer in
-      var left = count
-      while left > 0 && refusal == nil {
-        let wanted = min(left, 65_536)
-        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
-        let got = unsafe source.read(into: part)
-        if got < wanted {
-          refusal = .truncated
-        } else if unsafe !writeAll(UnsafeRawBufferPointer(part), to: file) {
-          refusal = .noSpace
-        }
-        left -= got
-      }
-    }
-    switch refusal {
-    case nil: return (.file(body), source.end())
-    case .noSpace?: return (.refused(.noSpace), .more)
-    case let refusal?: return (.refused(refusal), source.end())
-    }
-  }
-
-  private static func openTemporary(in directory: String) -> Int32? {
-    let unnamed = unsafe fl_open_unnamed(directory)
-    if unnamed >= 0 { return unnamed }
-    // Overlay and network file systems have no O_TMPFILE: a file whose name goes at once is as good.
-    var template = Array("\(directory)/body.XXXXXX".utf8CString)
-    let named = unsafe fl_open_temporary(&template)
-    guard named >= 0 else { return nil }
-    unsafe unlink(template)
-    return named
   }
 }
 

@@ -47,29 +47,36 @@ final class Exchange {
     let stream = unsafe InputStream(stream: input)
 
     let response: Response
-    let end: StreamEnd
+    var rest: UnreadBody
     var method: HTTPRequest.Method?
     do {
       let head = try unsafe reader.read(variables)
       method = head.method
       let body: Request.Body
-      (body, end) = bodies.read(head.length, from: stream)
+      (body, rest) = bodies.open(head.length, from: stream)
       // The web server has gone, or given the request up: there is nobody to answer.
-      if case .broken = end { return hangUp() }
+      if rest.isBroken { return hangUp() }
       response = worker(
         Request(
           method: head.method, path: head.target.path, query: head.target.query, headers: head.headers,
           body: body, clientAddress: head.clientAddress, isSecure: head.isSecure))
     } catch {
       response = error.response
-      end = stream.end()
-      if case .broken = end { return hangUp() }
+      rest = .known(stream.end())
     }
+    let end = rest.end(of: stream)
+    if case .broken = end { return hangUp() }
 
     let hasBody = responseHead.fill(response, for: method)
-    unsafe responseHead.bytes.withUnsafeBufferPointer { unsafe put($0, to: output) }
-    if hasBody, case .bytes(let bytes) = response.body {
-      unsafe bytes.withUnsafeBufferPointer { unsafe put($0, to: output) }
+    unsafe responseHead.bytes.withUnsafeBytes { _ = unsafe put($0, to: output) }
+    if hasBody {
+      switch response.body {
+      case .empty: break
+      case .bytes(let bytes): unsafe bytes.withUnsafeBytes { _ = unsafe put($0, to: output) }
+      case .file(let file):
+        // A file that is shorter than was said can't be answered any more: the peer must not take it for whole.
+        guard unsafe file.forEachPiece({ unsafe put($0, to: output) }) else { return hangUp() }
+      }
     }
 
     let peerKeeps = unsafe request.pointee.keepConnection != 0
@@ -85,17 +92,17 @@ final class Exchange {
     return .closed
   }
 
-  private func put(_ bytes: UnsafeBufferPointer<UInt8>, to output: UnsafeMutablePointer<FCGX_Stream>) {
-    var rest = unsafe bytes[...]
+  /// Sends `bytes`; false where the peer has gone, at which FCGX_Finish_r closes the connection.
+  private func put(_ bytes: UnsafeRawBufferPointer, to output: UnsafeMutablePointer<FCGX_Stream>) -> Bool {
+    var done = 0
     // libfcgi counts with int.
-    while let start = unsafe UnsafeBufferPointer(rebasing: rest).baseAddress, unsafe !rest.isEmpty {
-      let part = unsafe min(rest.count, 1 << 30)
-      let wrote = unsafe start.withMemoryRebound(to: CChar.self, capacity: part) { text in
-        unsafe FCGX_PutStr(text, Int32(part), output)
-      }
-      guard wrote == part else { return }  // the peer has gone: FCGX_Finish_r closes the connection
-      unsafe rest = rest.dropFirst(part)
+    while done < bytes.count, let start = bytes.baseAddress {
+      let part = min(bytes.count - done, 1 << 30)
+      let text = unsafe (start + done).assumingMemoryBound(to: CChar.self)
+      guard unsafe FCGX_PutStr(text, Int32(part), output) == part else { return false }
+      done += part
     }
+    return true
   }
 }
 
@@ -115,6 +122,18 @@ private struct InputStream: BodySource {
       if got < wanted { break }
     }
     return done
+  }
+
+  func readSome(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    guard let start = buffer.baseAddress, buffer.count > 0 else { return 0 }
+    // Waits for the next record; what came with it lies in libfcgi's buffer then, and is there without waiting.
+    let first = unsafe FCGX_GetChar(stream)
+    guard first >= 0 else { return 0 }
+    unsafe start.storeBytes(of: UInt8(truncatingIfNeeded: first), as: UInt8.self)
+    let there = unsafe min(stream.pointee.stop - stream.pointee.rdNext, buffer.count - 1)
+    guard there > 0 else { return 1 }
+    let text = unsafe (start + 1).assumingMemoryBound(to: CChar.self)
+    return unsafe 1 + Int(FCGX_GetStr(text, Int32(there), stream))
   }
 
   /// Reads on to the record that ends the stream. Left unread, it would stand before the next request of the

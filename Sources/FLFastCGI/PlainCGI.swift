@@ -15,7 +15,7 @@ public func answerOnce(settings: ResponderSettings = ResponderSettings(), worker
   do {
     let request = try unsafe reader.read(variables)
     method = request.method
-    let (body, _) = BodyReader(settings: settings).read(request.length, from: StandardInput())
+    let (body, _) = BodyReader(settings: settings).open(request.length, from: StandardInput())
     response = worker(
       Request(
         method: request.method, path: request.target.path, query: request.target.query,
@@ -26,8 +26,12 @@ public func answerOnce(settings: ResponderSettings = ResponderSettings(), worker
   }
   let hasBody = head.fill(response, for: method)
   // One write where there is room for it; a failed one has nobody to be told.
-  let bytes = hasBody ? head.bytes + response.bytes : head.bytes
-  _ = unsafe bytes.withUnsafeBytes { unsafe writeAll($0, to: 1) }
+  var bytes = head.bytes
+  if hasBody, case .bytes(let body) = response.body { bytes += body }
+  guard unsafe bytes.withUnsafeBytes({ unsafe writeAll($0, to: 1) }) else { return }
+  if hasBody, case .file(let file) = response.body {
+    _ = unsafe file.forEachPiece { unsafe writeAll($0, to: 1) }
+  }
 }
 
 /// The body of a plain CGI request: it has no end of its own, only its length (RFC 3875, section 4.2).
@@ -41,6 +45,14 @@ private struct StandardInput: BodySource {
       done += got
     }
     return done
+  }
+
+  func readSome(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    while true {
+      let got = unsafe Glibc.read(0, buffer.baseAddress, buffer.count)
+      if got < 0 && errno == EINTR { continue }
+      return max(0, got)
+    }
   }
 
   func end() -> StreamEnd { .ended }

@@ -26,8 +26,7 @@ struct ResponseHead {
       put("\r\n")
       return false
     }
-    var count = 0
-    if case .bytes(let body) = response.body { count = body.count }
+    let count = response.body.count
     put("Content-Length: ")
     put(number: count)
     put("\r\n\r\n")
@@ -77,6 +76,7 @@ struct ResponseHead {
     case 404: " Not Found\r\n"
     case 405: " Method Not Allowed\r\n"
     case 406: " Not Acceptable\r\n"
+    case 408: " Request Timeout\r\n"
     case 409: " Conflict\r\n"
     case 410: " Gone\r\n"
     case 411: " Length Required\r\n"
@@ -84,6 +84,7 @@ struct ResponseHead {
     case 413: " Content Too Large\r\n"
     case 414: " URI Too Long\r\n"
     case 415: " Unsupported Media Type\r\n"
+    case 416: " Range Not Satisfiable\r\n"
     case 422: " Unprocessable Content\r\n"
     case 428: " Precondition Required\r\n"
     case 429: " Too Many Requests\r\n"

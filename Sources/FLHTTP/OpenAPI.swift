@@ -72,6 +72,11 @@ public struct OpenAPI {
       for name in type { content[name] = ["schema": body.json] }
       operation["requestBody"] = ["required": .bool(!route.bodyMayBeAbsent), "content": .object(content)]
     }
+    if let form = route.form {
+      operation["requestBody"] = [
+        "required": true, "content": ["multipart/form-data": ["schema": form.json]],
+      ]
+    }
     operation["responses"] = .object(responses(route))
     return .object(operation)
   }
@@ -104,6 +109,12 @@ public struct OpenAPI {
     }
     if !content.members.isEmpty { success["content"] = .object(content) }
     var responses: JSONObject = [String(route.reply.status): .object(success)]
+    for (status, description) in route.reply.others {
+      success["description"] = .string(description)
+      // What the client has already is not sent once more.
+      if status == 304 { success["content"] = nil }
+      responses[String(status)] = .object(success)
+    }
     if route.reply.isTagged && route.method == .get {
       responses["304"] = ["description": "The client has this representation already."]
     }
@@ -122,7 +133,8 @@ public struct OpenAPI {
     if route.path.contains("{") { statuses.insert(404) }
     // Every operation refuses query parameters that it does not know.
     statuses.insert(422)
-    if route.body != nil { statuses.formUnion([400, 413, 415]) }
+    if route.body != nil || route.form != nil { statuses.formUnion([400, 413, 415]) }
+    if route.form != nil { statuses.insert(408) }
     if route.method == .post && route.access != .anyone { statuses.insert(409) }
     return statuses
   }
@@ -135,10 +147,12 @@ public struct OpenAPI {
       "`scope_missing` (with `requiredScope`) or `plan_limit` (with `limit`, `used`, `plan`, `upgradeTo`)."
     ),
     (404, "`not_found`: nothing is here, or nothing that the caller may know of."),
+    (408, "`too_slow`: the body came slower than a worker can wait for."),
     (409, "`conflict` with what is there, or `idempotency_in_progress`."),
     (412, "`precondition_failed`: `If-Match` names another version."),
     (413, "`body_too_large`."),
     (415, "`unsupported_media_type`."),
+    (416, "`range_not_satisfiable`: the file ends before the range begins; `Content-Range` tells its size."),
     (422, "`invalid` or `unknown_field`, with every bad field in `errors`; or `idempotency_key_reused`."),
     (429, "`rate_limited`: come back after `Retry-After` seconds."),
     (503, "`unavailable`: come back after `Retry-After` seconds."),
@@ -224,7 +238,7 @@ extension Route {
 
   fileprivate var named: [String: JSON] {
     var named = parameterSchemas
-    for schema in [body, reply.schema] { named.merge(schema?.named ?? [:]) { old, _ in old } }
+    for schema in [body, form, reply.schema] { named.merge(schema?.named ?? [:]) { old, _ in old } }
     return named
   }
 }

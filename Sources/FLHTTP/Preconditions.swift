@@ -1,4 +1,4 @@
-import HTTPTypes
+public import HTTPTypes
 
 /// An entity tag (RFC 9110, section 8.8.3) of which the part before a dot tells the stored version.
 ///
@@ -25,7 +25,8 @@ public struct Preconditions: Sendable {
   private let ifMatch: [Substring]?
   private let ifNoneMatch: [Substring]?
 
-  init(_ headers: HTTPFields) {
+  /// The conditions in these header fields.
+  public init(_ headers: HTTPFields) {
     ifMatch = headers[.ifMatch].map(Self.tags)
     ifNoneMatch = headers[.ifNoneMatch].map(Self.tags)
   }

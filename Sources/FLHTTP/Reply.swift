@@ -9,6 +9,8 @@ public struct Reply<Output>: Sendable {
   var tag: (@Sendable (Output) -> EntityTag)?
   let respond: @Sendable (Output) -> Response
   let hasLocation: Bool
+  /// Other statuses of success, with the same kind of body.
+  var others: [(status: Int, description: String)] = []
 
   /// 200 and the value.
   public static func ok(_ shape: Shape<Output>, _ description: String = "OK") -> Reply {
@@ -57,10 +59,13 @@ extension Reply where Output == Void {
 
 extension Reply where Output == Response {
   /// A response that the handler makes itself: pages, images, feeds.
-  public static func made(_ contentTypes: String..., status: Int = 200, description: String) -> Reply {
+  public static func made(
+    _ contentTypes: String..., status: Int = 200, description: String,
+    others: [(status: Int, description: String)] = []
+  ) -> Reply {
     Reply(
       status: status, description: description, contentTypes: contentTypes, schema: nil, respond: { $0 },
-      hasLocation: false)
+      hasLocation: false, others: others)
   }
 }
 

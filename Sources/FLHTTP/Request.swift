@@ -2,7 +2,7 @@ import FLValues
 public import HTTPTypes
 
 /// One HTTP request as the transport hands it over: nothing is decoded yet, and nothing may be trusted.
-public struct Request: Sendable {
+public struct Request {
   /// The method, as sent.
   public var method: HTTPRequest.Method
   /// The path as the client sent it: percent-encoded, beginning with `/`, without the query.
@@ -11,7 +11,7 @@ public struct Request: Sendable {
   public var query: String?
   /// The header fields. CGI gives each name once: repeated ones arrive joined by `, ` (cookies by `; `).
   public var headers: HTTPFields
-  /// The body, read to its announced length.
+  /// The body: in memory, or still to be read.
   public var body: Body
   /// The client's address as the web server saw it (`REMOTE_ADDR`), never from a header.
   public var clientAddress: String
@@ -33,13 +33,13 @@ public struct Request: Sendable {
   }
 
   /// What came after the header fields.
-  public enum Body: Sendable {
+  public enum Body {
     /// Nothing was sent.
     case empty
     /// A body small enough for memory.
     case bytes([UInt8])
-    /// A body past the transport's threshold, in a file of its own.
-    case file(SpooledBody)
+    /// A body past the transport's threshold, which is read while it comes.
+    case stream(BodyStream)
     /// The transport did not take the body; the application answers with an error.
     case refused(Refusal)
   }
@@ -52,7 +52,5 @@ public struct Request: Sendable {
     case truncated
     /// `Content-Length` is not a number: 400.
     case badLength
-    /// The temporary file could not be written: 503.
-    case noSpace
   }
 }

@@ -22,10 +22,25 @@ public struct Response: Sendable {
     case empty
     /// Bytes in memory.
     case bytes([UInt8])
+    /// An open file or a part of one, however large.
+    case file(FileBody)
+
+    /// How many bytes it has.
+    public var count: Int {
+      switch self {
+      case .empty: 0
+      case .bytes(let bytes): bytes.count
+      case .file(let file): file.count
+      }
+    }
   }
 
-  /// The body's bytes; none where it is empty.
+  /// The body's bytes; none where it is empty. A file is read into memory.
   public var bytes: [UInt8] {
-    if case .bytes(let bytes) = body { bytes } else { [] }
+    switch body {
+    case .empty: []
+    case .bytes(let bytes): bytes
+    case .file(let file): file.bytes
+    }
   }
 }

@@ -63,10 +63,21 @@ public struct Route<Caller>: Sendable {
   let queryNames: Set<String>
   let body: Schema?
   let bodyMayBeAbsent: Bool
+  /// The form (`multipart/form-data`) in place of a JSON body.
+  let form: Schema?
   let reply: ReplyDocument
-  let run: @Sendable (Call<Caller>, Inputs) throws -> Response
+  let prepare: @Sendable (Call<Caller>, Inputs) throws -> Prepared
+
+  /// An operation that can run, once it is known that it did not run before.
+  public struct Prepared {
+    /// What tells this request from others where its body does not: a form's bytes differ each time that it is sent.
+    public let fingerprint: [UInt8]?
+    /// Runs the operation.
+    public let respond: () throws -> Response
+  }
 
   struct ReplyDocument: Sendable {
+    let others: [(status: Int, description: String)]
     let status: Int
     let description: String
     let contentTypes: [String]
@@ -89,7 +100,7 @@ public struct Route<Caller>: Sendable {
       method, path, operation, access, tag, summary, description, problems,
       Self.documents(repeat each parameters), Self.schemas(repeat each parameters), names, body: nil,
       bodyMayBeAbsent: true, bodyLimit: 0, reply: reply
-    ) { call, inputs in
+    ) { (call: Call<Caller>, inputs: Inputs) throws -> Output in
       var reading = Reading()
       let values = (repeat try (each parameters).read(from: inputs, into: &reading))
       Self.refuseUnknown(inputs, names, into: &reading)
@@ -113,7 +124,7 @@ public struct Route<Caller>: Sendable {
       method, path, operation, access, tag, summary, description, problems,
       Self.documents(repeat each parameters), Self.schemas(repeat each parameters), names, body: body.schema,
       bodyMayBeAbsent: bodyMayBeAbsent, bodyLimit: bodyLimit, reply: reply
-    ) { call, inputs in
+    ) { (call: Call<Caller>, inputs: Inputs) throws -> Output in
       var reading = Reading()
       let values = (repeat try (each parameters).read(from: inputs, into: &reading))
       Self.refuseUnknown(inputs, names, into: &reading)
@@ -124,12 +135,53 @@ public struct Route<Caller>: Sendable {
     }
   }
 
+  /// An operation that takes a form (`multipart/form-data`) with a file in it.
+  ///
+  /// `stage` reads the body, and puts what it may not keep in memory where it goes with what it answers. Whether the
+  /// operation ran before is told by `fingerprint` of that, and only then `handler` is called.
+  public init<Staged, Output>(
+    _ method: HTTPRequest.Method, _ path: String, _ operation: String, access: Access, tag: String,
+    summary: String, description: String? = nil, problems: Set<Int> = [], form: Schema, reply: Reply<Output>,
+    stage: @escaping @Sendable (Call<Caller>) throws -> Staged,
+    fingerprint: @escaping @Sendable (Staged) -> [UInt8],
+    handler: @escaping @Sendable (Call<Caller>, Staged) throws -> Output
+  ) {
+    self.init(
+      method, path, operation, access, tag, summary, description, problems, [], [:], [], body: nil,
+      bodyMayBeAbsent: false, form: form, bodyLimit: .max, reply: reply,
+      prepare: { call, inputs in
+        var reading = Reading()
+        Self.refuseUnknown(inputs, [], into: &reading)
+        guard reading.problems.isEmpty else { throw Problem.invalid(reading.problems) }
+        let staged = try stage(call)
+        return Prepared(fingerprint: fingerprint(staged)) {
+          try Self.respond(reply, to: call, reads: false, try handler(call, staged))
+        }
+      })
+  }
+
   private init<Output>(
     _ method: HTTPRequest.Method, _ path: String, _ operation: String, _ access: Access, _ tag: String,
     _ summary: String, _ description: String?, _ problems: Set<Int>, _ parameters: [JSON],
     _ parameterSchemas: [String: JSON], _ queryNames: Set<String>, body: Schema?, bodyMayBeAbsent: Bool,
     bodyLimit: Int, reply: Reply<Output>,
     _ run: @escaping @Sendable (Call<Caller>, Inputs) throws -> Output
+  ) {
+    let reads = method == .get
+    self.init(
+      method, path, operation, access, tag, summary, description, problems, parameters, parameterSchemas,
+      queryNames, body: body, bodyMayBeAbsent: bodyMayBeAbsent, form: nil, bodyLimit: bodyLimit, reply: reply,
+      prepare: { call, inputs in
+        Prepared(fingerprint: nil) { try Self.respond(reply, to: call, reads: reads, try run(call, inputs)) }
+      })
+  }
+
+  private init<Output>(
+    _ method: HTTPRequest.Method, _ path: String, _ operation: String, _ access: Access, _ tag: String,
+    _ summary: String, _ description: String?, _ problems: Set<Int>, _ parameters: [JSON],
+    _ parameterSchemas: [String: JSON], _ queryNames: Set<String>, body: Schema?, bodyMayBeAbsent: Bool,
+    form: Schema?, bodyLimit: Int, reply: Reply<Output>,
+    prepare: @escaping @Sendable (Call<Caller>, Inputs) throws -> Prepared
   ) {
     self.method = method
     self.path = path
@@ -144,19 +196,23 @@ public struct Route<Caller>: Sendable {
     self.queryNames = queryNames
     self.body = body
     self.bodyMayBeAbsent = bodyMayBeAbsent
+    self.form = form
     self.bodyLimit = bodyLimit
     self.reply = ReplyDocument(
-      status: reply.status, description: reply.description, contentTypes: reply.contentTypes,
+      others: reply.others, status: reply.status, description: reply.description,
+      contentTypes: reply.contentTypes,
       schema: reply.schema, isTagged: reply.tag != nil, hasLocation: reply.hasLocation)
-    let reads = method == .get
-    self.run = { call, inputs in
-      let output = try run(call, inputs)
-      guard let tag = reply.tag?(output).text else { return reply.respond(output) }
-      if reads && call.preconditions.isFresh(tag) { return Response(status: 304, headers: [.eTag: tag]) }
-      var response = reply.respond(output)
-      response.headers.append(HTTPField(name: .eTag, value: tag))
-      return response
-    }
+    self.prepare = prepare
+  }
+
+  private static func respond<Output>(
+    _ reply: Reply<Output>, to call: Call<Caller>, reads: Bool, _ output: Output
+  ) throws -> Response {
+    guard let tag = reply.tag?(output).text else { return reply.respond(output) }
+    if reads && call.preconditions.isFresh(tag) { return Response(status: 304, headers: [.eTag: tag]) }
+    var response = reply.respond(output)
+    response.headers.append(HTTPField(name: .eTag, value: tag))
+    return response
   }
 
   private static func refuseUnknown(_ inputs: Inputs, _ names: Set<String>, into reading: inout Reading) {
@@ -219,25 +275,20 @@ extension Request {
   }
 
   /// The body's bytes.
-  /// - Throws: `Problem` 413 above `limit` bytes, 400 where it did not come whole, 503 without disk space.
+  /// - Throws: `Problem` 413 above `limit` bytes, and then nothing is read; 400 where it did not come whole.
   public func bodyBytes(limit: Int) throws(Problem) -> [UInt8] {
     switch body {
     case .empty: return []
     case .bytes(let bytes):
       guard bytes.count <= limit else { throw .bodyTooLarge(limit) }
       return bytes
-    case .file(let file):
-      guard file.count <= limit else { throw .bodyTooLarge(limit) }
-      guard let bytes = file.bytes() else { throw .unavailable("The body could not be read back.") }
-      return bytes
+    case .stream(let stream):
+      guard stream.count <= limit else { throw .bodyTooLarge(limit) }
+      return try stream.bytes()
     case .refused(.tooLarge(let transportLimit)): throw .bodyTooLarge(min(limit, transportLimit))
-    case .refused(.truncated):
-      throw Problem(
-        400, "incomplete_body", "The body did not come whole.",
-        detail: "Fewer bytes came than Content-Length announced.")
+    case .refused(.truncated): throw .incompleteBody
     case .refused(.badLength):
       throw Problem(400, "invalid_content_length", "Content-Length is not a number of bytes.")
-    case .refused(.noSpace): throw .unavailable("There is no space to take the body.")
     }
   }
 }

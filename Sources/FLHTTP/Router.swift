@@ -50,14 +50,20 @@ public struct Router<Caller>: Sendable {
     public let route: Route<Caller>
     let inputs: Inputs
 
-    /// Runs the operation.
-    public func respond(to call: Call<Caller>) throws -> Response {
-      var response = try route.run(call, inputs)
-      // A field of the call goes before the reply's; of its own it keeps all (`Set-Cookie`).
-      for field in call.headers { response.headers[field.name] = nil }
-      for field in call.headers { response.headers.append(field) }
-      return response
+    /// Reads what an operation has to read before it is known whether it ran before: the file of a form.
+    public func prepare(_ call: Call<Caller>) throws -> Route<Caller>.Prepared {
+      let prepared = try route.prepare(call, inputs)
+      return Route<Caller>.Prepared(fingerprint: prepared.fingerprint) {
+        var response = try prepared.respond()
+        // A field of the call goes before the reply's; of its own it keeps all (`Set-Cookie`).
+        for field in call.headers { response.headers[field.name] = nil }
+        for field in call.headers { response.headers.append(field) }
+        return response
+      }
     }
+
+    /// Runs the operation.
+    public func respond(to call: Call<Caller>) throws -> Response { try prepare(call).respond() }
   }
 
   /// The route of `request`; HEAD is answered by the route of GET.

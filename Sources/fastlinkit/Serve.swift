@@ -59,7 +59,7 @@ struct Serve: ParsableCommand {
     let background = Background(app)
     try serve(
       on: listener,
-      settings: ResponderSettings(threads: threads, temporaryDirectory: settings.state + "/tmp"),
+      settings: ResponderSettings(threads: threads),
       logger: logger
     ) {
       // Threads that are started here, and not before, leave SIGTERM to the main thread.
@@ -129,7 +129,10 @@ enum OneRequest {
     let (logger, log) = makeLogger("fastlinkit")
     let app: App
     do {
-      app = try App(settings: Settings.load(), logger: logger, log: log)
+      var settings = try Settings.load()
+      // Whatever server starts CGI programs, it sends what they print, and no file that they name.
+      settings.accel = nil
+      app = try App(settings: settings, logger: logger, log: log)
     } catch {
       logger.critical("the settings can't be used", metadata: ["reason": "\(error)"])
       answerOnce { _ in
@@ -142,7 +145,7 @@ enum OneRequest {
     }
     // Without the day's salt every visitor would be a new one.
     app.prepareForOne()
-    answerOnce(settings: ResponderSettings(threads: 1, temporaryDirectory: app.settings.state + "/tmp")) {
+    answerOnce(settings: ResponderSettings(threads: 1)) {
       app.respond(to: $0)
     }
     // The answer is out: let the web server have it before the click is put into the database.

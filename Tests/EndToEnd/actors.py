@@ -79,6 +79,14 @@ class Actor:
         """A new link."""
         return created(self.post("/api/links", {"destinationUrl": destination, **members}))
 
+    def upload(self, content, name="a file.txt", headers=None, **fields):
+        """Uploads a file by a form."""
+        return self.request("POST", "/api/files", files={"file": (name, content)}, data=fields, headers=headers)
+
+    def file(self, content=b"a file", name="a file.txt", **fields):
+        """A new file."""
+        return created(self.upload(content, name, **fields))
+
     def stats(self, link, **query):
         return ok(self.get(f"/api/links/{link['id']}/stats", params=query))
 

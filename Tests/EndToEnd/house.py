@@ -62,6 +62,7 @@ class House:
             "FL_SECRET": base64.b64encode(secrets.token_bytes(32)).decode(),
             "FL_SHARE": REPOSITORY,
             "FL_SCALAR": SCALAR,
+            "FL_ACCEL": "/files-internal/",
             "FL_DB_SOCKET": self.server.socket,
             "FL_DB_USER": self.database.user,
             "FL_DB_PASSWORD": self.database.password,

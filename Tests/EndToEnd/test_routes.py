@@ -45,7 +45,9 @@ class Operation:
         self.spec = document["paths"][path][method]
         self.schemes = document["components"]["securitySchemes"]
         self.security = self.spec.get("security", document.get("security", []))
-        self.has_body = "requestBody" in self.spec
+        content = self.spec.get("requestBody", {}).get("content", {})
+        self.has_body = "application/json" in content
+        self.has_form = "multipart/form-data" in content
 
     @property
     def is_open(self):
@@ -63,6 +65,8 @@ class Operation:
     def send(self, actor, path=None, **named):
         if self.has_body:
             named.setdefault("json", BODIES.get((self.method, self.path), {}))
+        if self.has_form:
+            named.setdefault("files", {"file": ("a.txt", b"a file")})
         return actor.request(self.method.upper(), path or self.path.replace("{id}", MISSING_ID)
                              .replace("{name}", "spring"), **named)
 
@@ -78,6 +82,8 @@ def own_path(operation, account):
         identifier = created(account.post("/api/tags", {"name": str(uuid.uuid4())}))["id"]
     elif path.startswith("/api/api-keys/{id}"):
         identifier = account.new_key()["id"]
+    elif path.startswith("/api/files/{id}"):
+        identifier = account.file()["id"]
     else:
         pytest.fail(f"this test does not know how to make what {path} is about: teach it")
     return path.replace("{id}", identifier).replace("{name}", "spring")

@@ -98,7 +98,7 @@ import Testing
       #expect(response.status == status, "\(body.prefix(40)): \(response.status)")
     }
     for (refusal, status) in [
-      (Request.Refusal.tooLarge(limit: 9), 413), (.truncated, 400), (.badLength, 400), (.noSpace, 503),
+      (Request.Refusal.tooLarge(limit: 9), 413), (.truncated, 400), (.badLength, 400),
     ] {
       let response = house.app.respond(
         to: Request(

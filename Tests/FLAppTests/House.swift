@@ -153,7 +153,28 @@ struct Client: Sendable {
     return send(method, path, headers, bytes: body?.bytes)
   }
 
-  private func send(_ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields, bytes: [UInt8]?)
+  /// Uploads a file as a browser does; `fields` go before it.
+  func upload(
+    _ content: [UInt8], as name: String = "file.bin", fields: [(String, String)] = [],
+    _ headers: HTTPFields = [:]
+  ) -> Answer {
+    let boundary = "----boundary\(UInt64.random(in: 0...UInt64.max))"
+    var body: [UInt8] = []
+    for (field, value) in fields {
+      body += Array(
+        "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(field)\"\r\n\r\n\(value)\r\n".utf8)
+    }
+    let quoted = name.replacing("\"", with: "%22").replacing("\r", with: "%0D").replacing("\n", with: "%0A")
+    body += Array(
+      "--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\(quoted)\"\r\n".utf8)
+    body += Array("Content-Type: application/octet-stream\r\n\r\n".utf8) + content
+    body += Array("\r\n--\(boundary)--\r\n".utf8)
+    var headers = headers
+    headers[.contentType] = "multipart/form-data; boundary=\(boundary)"
+    return send(.post, "/api/files", headers, bytes: body)
+  }
+
+  func send(_ method: HTTPRequest.Method, _ path: String, _ headers: HTTPFields, bytes: [UInt8]?)
     -> Answer
   {
     var all = credentials

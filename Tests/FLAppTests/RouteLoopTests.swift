@@ -92,7 +92,10 @@ import Testing
     let linkID = try link.string("id")
     let keyID = try anna.post("/api/api-keys", ["name": "k"]).string("id")
     let tagID = try #require(anna.get("/api/tags")["items"]?[0]?["id"]?.string)
-    let owned = ["/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID]
+    let fileID = try anna.upload([1, 2, 3]).string("id")
+    let owned = [
+      "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
+    ]
     var seen = 0
     for route in routes where route.path.contains("{id}") {
       let id = try #require(

@@ -113,7 +113,7 @@ import Testing
 
   @Test func theStateIsForTheOwnUserAlone() throws {
     let house = try House()
-    for name in ["spool", "mail", "tmp", "files", "run"] {
+    for name in ["spool", "mail", "files", "run"] {
       let attributes = try FileManager.default.attributesOfItem(atPath: house.settings.state + "/" + name)
       #expect(attributes[.posixPermissions] as? Int == 0o700, "\(name)")
     }

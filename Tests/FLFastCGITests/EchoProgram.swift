@@ -76,7 +76,7 @@ final class Echo {
   init(_ options: String...) throws {
     directory = try TemporaryDirectory()
     socket = directory.file("echo.sock")
-    program = try Program(Program.echo, ["--unix", socket, "--temporary", directory.path] + options)
+    program = try Program(Program.echo, ["--unix", socket] + options)
     try waitUntilListening(socket)
   }
 

@@ -85,7 +85,7 @@ struct NginxTests {
     let body = (0..<150_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) }
     try Data(body).write(to: URL(fileURLWithPath: file))
     let text = try house.curl("--data-binary", "@" + file, "http://h/")
-    #expect(line("body", in: text) == "file 150000 \(digest(body))")
+    #expect(line("body", in: text) == "stream 150000 \(digest(body))")
 
     // Too long: the client gets the answer, though most of the body is never read.
     try Data([UInt8](repeating: 1, count: 30_000_000)).write(to: URL(fileURLWithPath: file))

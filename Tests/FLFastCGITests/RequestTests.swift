@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -106,7 +107,7 @@ struct RequestTests {
     for count in [1, 999, 1000, 1001, 65_536, 100_000] {
       let body = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
       let text = try client.ask(Client.request("POST", "/", body: body)).text
-      let place = count > 1000 ? "file" : "memory"
+      let place = count > 1000 ? "stream" : "memory"
       #expect(line("body", in: text) == "\(place) \(count) \(digest(body))")
     }
     #expect(line("body", in: try client.ask(Client.request("POST", "/", length: "0")).text) == "empty")
@@ -136,10 +137,10 @@ struct RequestTests {
     let unannounced = try echo.connect().ask(Client.request("POST", "/", body: [1, 2, 3], length: ""))
     #expect(line("refused", in: unannounced.text) == "badLength")
     let client = try echo.connect()
-    for length in ["4", "20"] {
-      let answer = try client.ask(Client.request("POST", "/", body: [1, 2, 3], length: length))
-      #expect(line("refused", in: answer.text) == "truncated")
-    }
+    let small = try client.ask(Client.request("POST", "/", body: [1, 2, 3], length: "4"))
+    #expect(line("refused", in: small.text) == "truncated")
+    let large = try client.ask(Client.request("POST", "/", body: [1, 2, 3], length: "20"))
+    #expect(line("broken", in: large.text) == "400 after 0")
     #expect(try client.ask(Client.request("GET", "/")).status == 200)
   }
 
@@ -154,18 +155,56 @@ struct RequestTests {
     #expect(client.isClosed())
   }
 
-  @Test func refusesBodiesWithoutRoom() throws {
+  @Test func streamsThatEndEarlyAreTold() throws {
+    let echo = try Echo("--memory", "10")
+    let client = try echo.connect()
+    let answer = try client.ask(
+      Client.request("POST", "/", body: [UInt8](repeating: 1, count: 50_000), length: "60000"))
+    // The buffer of the one who reads was not full: nothing of it was handed on.
+    #expect(line("broken", in: answer.text) == "400 after 0")
+    #expect(try client.ask(Client.request("GET", "/")).status == 200)
+    let large = [UInt8](repeating: 2, count: 600_000)
+    let late = try client.ask(Client.request("POST", "/", body: large, length: "600001"))
+    #expect(line("broken", in: late.text) == "400 after 524288")
+    #expect(try client.ask(Client.request("GET", "/")).status == 200)
+  }
+
+  @Test func answersBeforeAStreamIsRead() throws {
+    let echo = try Echo("--memory", "10")
+    let client = try echo.connect()
+    #expect(client.send(Client.request("POST", "/unread", body: [UInt8](repeating: 7, count: 3_000_000))))
+    #expect(try #require(client.answer()).status == 200)
+    #expect(client.isClosed())
+  }
+
+  @Test func aPeerThatStallsInAStreamLosesItsConnection() throws {
+    let echo = try Echo("--memory", "10", "--threads", "1", "--peer-timeout", "300")
+    let stalled = try echo.connect()
+    let whole = Client.request("POST", "/", body: [UInt8](repeating: 7, count: 100_000))
+    #expect(stalled.send(Array(whole.prefix(40_000))))
+    // The one worker is free again after the time limit.
+    #expect(try echo.connect().ask(Client.request("GET", "/free")).status == 200)
+    #expect(stalled.isClosed())
+  }
+
+  @Test func sendsFiles() throws {
+    let echo = try Echo()
+    let client = try echo.connect()
     let directory = try TemporaryDirectory()
-    let socket = directory.file("s")
-    let program = try Program(
-      Program.echo, ["--unix", socket, "--memory", "10", "--temporary", directory.file("missing")])
-    try waitUntilListening(socket)
-    let answer = try FastCGIClient(unix: socket).ask(
-      Client.request("POST", "/", body: [UInt8](repeating: 1, count: 50)))
-    #expect(answer.status == 503)
-    #expect(line("refused", in: answer.text) == "noSpace")
-    program.signal(SIGTERM)
-    #expect(program.exitCode() == 0)
+    let bytes = (0..<700_001).map { UInt8(truncatingIfNeeded: $0 &* 13 &+ $0 >> 7) }
+    try Data(bytes).write(to: URL(fileURLWithPath: directory.file("f")))
+    let whole = try client.ask(Client.request("GET", "/file?" + directory.file("f")))
+    #expect(whole.body == bytes && whole.head.contains("\r\nContent-Length: 700001"))
+    let part = try client.ask(Client.request("GET", "/file?" + directory.file("f") + ",262143-600000"))
+    #expect(part.body == Array(bytes[262_143..<600_000]))
+    let head = try client.ask(Client.request("HEAD", "/file?" + directory.file("f")))
+    #expect(head.body.isEmpty && head.head.contains("\r\nContent-Length: 700001"))
+    let none = try client.ask(Client.request("GET", "/file?" + directory.file("f") + ",5-5"))
+    #expect(none.body.isEmpty && none.head.contains("\r\nContent-Length: 0"))
+    // Shorter than was said: the peer learns that it is not whole.
+    #expect(client.send(Client.request("GET", "/file?" + directory.file("f") + ",700000-800000")))
+    #expect(client.answer() == nil)
+    #expect(try echo.connect().ask(Client.request("GET", "/")).status == 200)
   }
 
   @Test func writesAnswersOfEveryKind() throws {

@@ -178,7 +178,6 @@ struct RouteTests {
     #expect(try status(.tooLarge(limit: 10)) == 413)
     #expect(try status(.truncated) == 400)
     #expect(try status(.badLength) == 400)
-    #expect(try status(.noSpace) == 503)
     let large = try answer(method, path, asJSON, body: .refused(.tooLarge(limit: 10)))
     #expect(large.problem["maxBytes"] == 10)
   }

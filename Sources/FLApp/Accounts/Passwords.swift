@@ -1,19 +1,13 @@
 import FLCrypto
 import FLHTTP
-import Synchronization
 
 /// Hashes and checks passwords, which takes a core for some twenty milliseconds, in a part of a process's workers
 /// alone: however many log in at once, a worker is left for redirects.
 struct Passwords: Sendable {
-  private final class Lane: Sendable {
-    let inside = Atomic<Int>(0)
-  }
+  private let lane: Lane
 
-  private let lane = Lane()
-  private let limit: Int
-
-  /// Passwords for a process with so many workers, of which one is kept free.
-  init(workers: Int) { limit = max(1, workers - 1) }
+  /// Passwords for a process with this lane.
+  init(lane: Lane) { self.lane = lane }
 
   /// The text to store for a password.
   /// - Throws: `Problem` 503 while all places are taken.
@@ -38,10 +32,7 @@ struct Passwords: Sendable {
   func needsRehash(_ hash: String) -> Bool { PasswordHash.needsRehash(hash) }
 
   private func inLane<Result>(_ work: () throws -> Result) throws -> Result {
-    defer { lane.inside.subtract(1, ordering: .relaxed) }
-    guard lane.inside.add(1, ordering: .relaxed).newValue <= limit else {
-      throw Problem.unavailable("Too many passwords are being checked at once.", retryAfter: 1)
-    }
-    return try work()
+    try lane.enter(
+      .passwords, or: .unavailable("Too many passwords are being checked at once.", retryAfter: 1), work)
   }
 }

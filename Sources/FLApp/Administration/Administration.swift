@@ -42,7 +42,7 @@ public struct Administration {
     accounts = AccountService(
       database: database, tokens: Tokens(settings: settings),
       attempts: Attempts(database: database, secret: settings.secret), mail: MailOutbox(settings: settings),
-      passwords: Passwords(workers: 1),
+      passwords: Passwords(lane: Lane(workers: 1)),
       baseURL: settings.baseURL)
   }
 

@@ -72,7 +72,7 @@ extension App {
         fail("state", "\(error)", "chown it to the user that the program runs as.")
         return
       }
-      for name in ["spool", "mail", "tmp", "files", "run"] {
+      for name in ["spool", "mail", "files", "run"] {
         let path = "\(settings.state)/\(name)"
         if access(path, R_OK | W_OK | X_OK) != 0 {
           fail("state", "\(path) can't be written to", "chown it to the user that the program runs as.")
@@ -133,6 +133,22 @@ extension App {
       }
     }
 
+    /// Looks whether the files that were uploaded last are there.
+    private mutating func look(atFilesOf settings: Settings, in database: Database) {
+      guard let last = try? FileRows.last(100, in: database) else { return }
+      let store = FileStore(directory: settings.state + "/files")
+      let missing = last.filter { !store.has($0.id, size: $0.size) }
+      if let first = missing.first {
+        fail(
+          "files",
+          "of the last \(last.count) files \(missing.count) are not on the disk as they were uploaded, first \(first.id)",
+          "Put files/ of the state directory back from a backup; where there are several hosts, let them share it."
+        )
+      } else {
+        add("files", "the last \(last.count) files are on the disk")
+      }
+    }
+
     private mutating func look(atDatabaseOf settings: Settings) {
       var logger = Logger(label: "doctor")
       logger.logLevel = .critical
@@ -155,6 +171,7 @@ extension App {
         fail(
           "schema", "version \(applied), the program needs \(migrations.latest)", "Run: fastlinkit migrate")
       }
+      if applied == migrations.latest { look(atFilesOf: settings, in: database) }
       if let time: Timestamp = try? row?["time"] {
         let difference = abs((time - Timestamp.now).components.seconds)
         if difference <= 2 {

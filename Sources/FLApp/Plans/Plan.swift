@@ -55,6 +55,10 @@ public struct Usage: Sendable {
   var links: Int
   /// QR codes made in this month.
   var qrcodes: Int
+  /// Bytes that the files take together.
+  var storage: Int
+  /// How many files there are.
+  var files: Int
 
   struct Amount: Sendable {
     let used: Int
@@ -76,6 +80,8 @@ public struct Usage: Sendable {
       .init("month", \.month, .timestamp), .init("resetsAt", \.resetsAt, .timestamp),
       .init("links", { Amount(used: $0.links, limit: $0.plan.linksPerMonth) }, Amount.shape),
       .init("qrcodes", { Amount(used: $0.qrcodes, limit: $0.plan.qrcodesPerMonth) }, Amount.shape),
+      .init("storage", { Amount(used: $0.storage, limit: $0.plan.storageBytes) }, Amount.shape),
+      .init("files", \.files, .count), .init("maxUploadBytes", \.plan.maxUploadBytes, .count),
     ])
 }
 

@@ -25,10 +25,11 @@ struct PlanRoutes {
 
   func usage(_ call: Call) throws -> Usage {
     let month = call.now.startOfMonth
+    let storage = try FileRows(account: call.caller.account, queries: database).storage()
     let used = try PlanRows(queries: database).usage(of: call.caller.account, in: month)
     return Usage(
       plan: try call.caller.plan, month: month, resetsAt: month.startOfNextMonth, links: used.links,
-      qrcodes: used.qrcodes)
+      qrcodes: used.qrcodes, storage: storage.bytes, files: storage.files)
   }
 }
 

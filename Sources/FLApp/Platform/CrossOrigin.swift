@@ -5,9 +5,10 @@ import HTTPTypes
 /// the cookie.
 enum CrossOrigin {
   private static let exposed =
-    "ETag, Location, Retry-After, X-Request-Id, RateLimit, RateLimit-Policy, Idempotency-Replayed"
+    "ETag, Location, Retry-After, X-Request-Id, RateLimit, RateLimit-Policy, Idempotency-Replayed, "
+    + "Content-Disposition, Content-Range, Accept-Ranges"
   private static let accepted =
-    "Authorization, X-Api-Key, Content-Type, Accept, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, X-FastLinkIt-Source"
+    "Authorization, X-Api-Key, Content-Type, Accept, Idempotency-Key, If-Match, If-None-Match, Range, If-Range, X-Request-Id, X-FastLinkIt-Source"
 
   /// The answer to OPTIONS: what the address takes, and for a preflight what may be sent.
   static func preflight(_ request: Request, methods: [String]) -> Response {

@@ -41,17 +41,20 @@ struct Idempotency: Sendable {
     case replay(Response)
   }
 
-  /// Looks whether `request`, whose operation takes a body of `bodyLimit` bytes, ran before.
+  /// Looks whether `request`, whose operation takes a body of `bodyLimit` bytes, ran before. `content` is what tells
+  /// its body from others where that is not its bytes.
   /// - Throws: `Problem` 413 for a larger body, 422 for a key that is none or went with another request, 409 while
   ///   the first still runs.
-  func begin(_ request: Request, bodyLimit: Int, account: AccountID, at now: Timestamp) throws -> Outcome {
+  func begin(
+    _ request: Request, content: [UInt8]? = nil, bodyLimit: Int, account: AccountID, at now: Timestamp
+  ) throws -> Outcome {
     guard request.method == .post, let key = request.headers[.idempotencyKey] else { return .notAsked }
     guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
       throw Problem.invalid(
         "Idempotency-Key", "invalid_key", "This must be 1 to 255 printable ASCII characters.")
     }
     let hold = Hold(account: account, name: SHA256.digest(key), owner: ID(at: now))
-    let fingerprint = try fingerprint(request, bodyLimit: bodyLimit)
+    let fingerprint = try fingerprint(request, content: content, bodyLimit: bodyLimit)
     _ = try database.run(
       """
       INSERT INTO idempotency_keys (account_id, name, fingerprint, owner, created_at)
@@ -111,9 +114,9 @@ struct Idempotency: Sendable {
     _ = try database.run("DELETE FROM idempotency_keys WHERE created_at < \(now - Self.lifetime) LIMIT 10000")
   }
 
-  private func fingerprint(_ request: Request, bodyLimit: Int) throws -> [UInt8] {
+  private func fingerprint(_ request: Request, content: [UInt8]?, bodyLimit: Int) throws -> [UInt8] {
     // An operation without a body passes over a small one.
-    let body = try request.bodyBytes(limit: max(bodyLimit, 65_536))
+    let body = try content ?? request.bodyBytes(limit: max(bodyLimit, 65_536))
     let line = "\(request.method.rawValue) \(request.path)?\(request.query ?? "")\n"
     return SHA256.digest(Array(line.utf8) + body)
   }

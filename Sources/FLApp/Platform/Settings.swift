@@ -4,7 +4,7 @@ import Foundation
 
 /// How this copy of FastLinkIt is set up: read from environment variables and a file of `NAME=value` lines.
 public struct Settings: Sendable {
-  /// The directory of what must survive a restart: `spool`, `mail`, `tmp`, `files`, `run`.
+  /// The directory of what must survive a restart: `spool`, `mail`, `files`, `run`.
   public var state: String
   /// The public address without a slash at its end: `https://go.example.org`.
   public var baseURL: String
@@ -16,6 +16,8 @@ public struct Settings: Sendable {
   public var share: String
   /// The directory with Scalar's `standalone.js`.
   public var scalar: String
+  /// The path below which nginx sends files of `files` (`X-Accel-Redirect`); nil where the program does.
+  public var accel: String?
   /// How many hosts this copy runs on. With more than one nothing is remembered that another host could revoke.
   public var hosts = 1
   /// The Unix socket of `fastlinkit serve`; nil where it is handed over by whoever starts the program.
@@ -103,6 +105,11 @@ public struct Settings: Sendable {
     }
     // As browsers write it, which it is compared with.
     baseURL = url.origin
+    accel = value("FL_ACCEL")
+    if let accel, !accel.hasPrefix("/") || !accel.hasSuffix("/") {
+      throw Failure(
+        description: "FL_ACCEL must be a path like /files-internal/, as the location of nginx has it.")
+    }
     hosts = try number("FL_HOSTS", 1, 1...1000)
     socket = value("FL_SOCKET").map(Self.absolute)
     share = Self.absolute(value("FL_SHARE") ?? Self.programDirectory + "/../share/fastlinkit")
@@ -146,7 +153,7 @@ public struct Settings: Sendable {
   /// Makes the directories of the state that are not there yet.
   /// - Throws: `Failure` where one can't be made.
   public func makeDirectories() throws {
-    for name in ["spool", "mail", "tmp", "files", "run"] {
+    for name in ["spool", "mail", "files", "run"] {
       let path = state + "/" + name
       do {
         try FileManager.default.createDirectory(

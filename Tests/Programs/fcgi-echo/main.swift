@@ -6,7 +6,7 @@ import Logging
 
 // A responder that answers with what it received, one `name: value` a line.
 //   fcgi-echo [--unix PATH | --tcp ADDRESS:PORT] [--threads N] [--processes N] [--body-limit N]
-//             [--memory N] [--temporary DIRECTORY] [--peer-timeout MILLISECONDS]
+//             [--memory N] [--peer-timeout MILLISECONDS]
 // Without an address: the inherited socket, or plain CGI.
 
 func answer(_ request: Request) -> Response {
@@ -18,6 +18,14 @@ func answer(_ request: Request) -> Response {
     usleep(UInt32(milliseconds) * 1000)
     return text("pid: \(getpid())\n")
   case "/crash": abort()
+  case "/file":
+    // The file at the query's path, `from-to` of it where that follows a comma.
+    let parts = (request.query ?? "").split(separator: ",")
+    let descriptor = open(String(parts.first ?? ""), O_RDONLY)
+    let bounds = parts.count > 1 ? parts[1].split(separator: "-").compactMap { Int($0) } : []
+    let size = Int(lseek(descriptor, 0, SEEK_END))
+    let range = bounds.count == 2 ? bounds[0]..<bounds[1] : 0..<size
+    return Response(status: 200, body: .file(FileBody(adopting: descriptor, range: range)))
   case "/pid": return text("pid: \(getpid())\n")
   case "/large":
     return Response(
@@ -39,9 +47,16 @@ func answer(_ request: Request) -> Response {
   switch request.body {
   case .empty: lines.append("body: empty")
   case .bytes(let bytes): lines.append("body: memory \(bytes.count) \(digest(bytes))")
-  case .file(let file):
-    let bytes = file.bytes() ?? []
-    lines.append("body: file \(file.count) \(digest(bytes))")
+  case .stream(let stream):
+    if request.path == "/unread" { break }
+    var bytes: [UInt8] = []
+    do {
+      try request.readBody(limit: .max) { bytes.append(contentsOf: $0) }
+      lines.append("body: stream \(stream.count) \(digest(bytes))")
+    } catch {
+      let status = (error as? Problem)?.status ?? 0
+      lines.append("broken: \(status) after \(bytes.count)")
+    }
   case .refused(let refusal): lines.append("refused: \(refusal)")
   }
   var response = text(lines.joined(separator: "\n") + "\n")
@@ -49,7 +64,6 @@ func answer(_ request: Request) -> Response {
     response.status =
       switch refusal {
       case .tooLarge: 413
-      case .noSpace: 503
       case .truncated, .badLength: 400
       }
   }
@@ -82,7 +96,6 @@ func run() throws -> Int32 {
   var settings = ResponderSettings(threads: number("--threads", 4))
   settings.maxBodyBytes = number("--body-limit", settings.maxBodyBytes)
   settings.bodyMemoryBytes = number("--memory", settings.bodyMemoryBytes)
-  settings.temporaryDirectory = options["--temporary"] ?? NSTemporaryDirectory()
   settings.peerTimeout = .milliseconds(number("--peer-timeout", 30_000))
   let logger = Logger(label: "fcgi-echo") { StreamLogHandler.standardError(label: $0) }
 
@@ -104,7 +117,7 @@ func run() throws -> Int32 {
     return 64
   }
   if let processes = options["--processes"].flatMap({ Int($0) }) {
-    let passed = ["--threads", "--body-limit", "--memory", "--temporary", "--peer-timeout"]
+    let passed = ["--threads", "--body-limit", "--memory", "--peer-timeout"]
     return Supervisor(
       listener: listener, arguments: passed.flatMap { name in options[name].map { [name, $0] } ?? [] },
       processes: processes, logger: logger
