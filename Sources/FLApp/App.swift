@@ -72,6 +72,7 @@ public final class App: Sendable {
     limits = RateLimits(table: try SharedTable(path: settings.state + "/run/limits", count: 1 << 16))
 
     files = FileService(database: database, directory: settings.state + "/files", lane: lane)
+    let delivery = FileDelivery(store: files.store, accel: settings.accel)
 
     let openAPI = Documents.OpenAPIBytes()
     let routes = App.routes(
@@ -83,9 +84,7 @@ public final class App: Sendable {
         baseURL: settings.baseURL),
       tags: TagRoutes(database: database),
       clicks: ClickRoutes(database: database),
-      files: FileRoutes(
-        database: database, files: files,
-        delivery: FileDelivery(store: files.store, accel: settings.accel)),
+      files: FileRoutes(database: database, files: files, delivery: delivery),
       documents: Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI))
     let server = settings.baseURL
     openAPI.set { OpenAPI.document(App.info, server: server, routes: routes) }
@@ -97,8 +96,7 @@ public final class App: Sendable {
       pages: pages, assets: assets,
       redirects: Redirects(
         database: database, generations: generations, spool: spool, salts: salts, attempts: attempts,
-        passwords: passwords, pages: pages,
-        baseURL: settings.baseURL),
+        passwords: passwords, delivery: delivery, pages: pages, baseURL: settings.baseURL),
       accounts: accounts, baseURL: settings.baseURL, version: App.version)
   }
 

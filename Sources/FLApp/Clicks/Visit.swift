@@ -25,6 +25,9 @@ public struct Visit: Sendable {
   public let isPrefetch: Bool
   /// Whether only the header of the response is asked for.
   public let isHead: Bool
+  /// Whether a part of a file is asked for that is not its beginning (`Range`, RFC 9110, section 14.2): a download
+  /// goes on.
+  let isContinuation: Bool
 
   /// Reads a request.
   public init(_ request: Request) {
@@ -39,6 +42,8 @@ public struct Visit: Sendable {
       request.headers[name].map { Self.saysPrefetch($0) } ?? false
     }
     isHead = request.method == .head
+    isContinuation =
+      request.headers[.range].map { !$0.replacing(" ", with: "").hasPrefix("bytes=0-") } ?? false
   }
 
   /// Whether a click is recorded: not for HEAD, nor for what is fetched ahead.

@@ -12,6 +12,23 @@ enum Wait {
   }
 }
 
+/// A number of bytes as a visitor reads it.
+enum ByteCount {
+  /// "1 byte", "512 bytes", "1.5 kB", "23 MB": in powers of a thousand, as disks and browsers count.
+  static func words(_ count: Int) -> String {
+    guard count >= 1000 else { return "\(count) byte\(count == 1 ? "" : "s")" }
+    let units = ["kB", "MB", "GB", "TB", "PB", "EB"]
+    var tenths = count / 100
+    var unit = 0
+    while tenths >= 9_995, unit < units.count - 1 {
+      tenths = (tenths + 500) / 1000
+      unit += 1
+    }
+    let isRound = tenths >= 100 || tenths % 10 == 0
+    return "\(isRound ? "\((tenths + 5) / 10)" : "\(tenths / 10).\(tenths % 10)") \(units[unit])"
+  }
+}
+
 /// What a page needs to know of an address that somebody else typed in.
 enum WebAddress {
   /// The address itself where a browser would take it as http or https to a host; nil for everything else

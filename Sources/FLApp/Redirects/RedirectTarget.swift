@@ -10,7 +10,7 @@ final class RedirectTarget: Sendable {
   let code: ShortCode
   let title: String?
   let createdAt: Timestamp
-  let destination: WebURL
+  let destination: Destination
   let isEnabled: Bool
   let expiresAt: Timestamp?
   let maxClicks: Int?
@@ -21,13 +21,15 @@ final class RedirectTarget: Sendable {
   private let utm: UTM
   private let forwardsQuery: Bool
   private let status: RedirectStatus
-  private let plain: Response
+
+  /// Where the link leads.
+  enum Destination: Sendable {
+    /// An address, and the redirect of a visitor without a query.
+    case url(WebURL, plain: Response)
+    case file(FileID)
+  }
 
   init(_ row: Row, qrCodes: [Int: QRCodeID] = [:]) throws {
-    let destination: String = try row["destination_url"]
-    guard let destination = WebURL(destination) else {
-      throw DatabaseError.conversion(column: "destination_url", detail: "no address")
-    }
     let expiredURL: String? = try row["expired_url"]
     self.qrCodes = qrCodes
     link = try row["id"]
@@ -35,7 +37,6 @@ final class RedirectTarget: Sendable {
     code = try ShortCode(stored: row["short_code"])
     title = try row["title"]
     createdAt = try row["created_at"]
-    self.destination = destination
     isEnabled = try row["is_enabled"]
     expiresAt = try row["expires_at"]
     maxClicks = try row["max_clicks"]
@@ -43,34 +44,41 @@ final class RedirectTarget: Sendable {
     utm = try UTM(row)
     forwardsQuery = try row["forward_query"]
     status = RedirectStatus(rawValue: try row["redirect_status"]) ?? .found
-    plain = Self.redirect(status.rawValue, to: destination.location(adding: utm.parameters))
+    switch try LinkTarget(row) {
+    case .file(let file): destination = .file(file)
+    case .url(let text):
+      guard let url = WebURL(text) else {
+        throw DatabaseError.conversion(column: "destination_url", detail: "no address")
+      }
+      let plain = Self.redirect(status.rawValue, to: url.location(adding: utm.parameters))
+      destination = .url(url, plain: plain)
+    }
     expired = expiredURL.flatMap { WebURL($0) }.map { Self.redirect(302, to: $0.location()) }
   }
 
   /// Bytes that this takes in memory, estimated: the address is there as it was written, in parts, and encoded.
-  var cost: Int { 600 + 6 * destination.text.utf8.count + 56 * qrCodes.count }
+  var cost: Int {
+    if case .url(let url, _) = destination {
+      600 + 6 * url.text.utf8.count + 56 * qrCodes.count
+    } else {
+      600 + 56 * qrCodes.count
+    }
+  }
 
   /// The QR code with this mark; nil for a mark that no code of the link has.
   func qrCode(of mark: ScanMark?) -> QRCodeID? { mark.flatMap { qrCodes[$0.number] } }
 
   /// Where a visitor without a query is led.
-  var location: String { destination.location(adding: utm.parameters) }
+  func location(of url: WebURL) -> String { url.location(adding: utm.parameters) }
 
-  /// The redirect for a visitor who came with `query`.
-  func redirect(query: String?) -> Response {
+  /// The redirect to `url` for a visitor who came with `query`; `plain` is the one without.
+  func redirect(to url: WebURL, plain: Response, query: String?) -> Response {
     guard forwardsQuery, let query, !query.isEmpty else { return plain }
     // What the visitor brings goes before what the link has; the place it leads to is the link's own.
     let brought = QueryParameter.all(in: query)
     let names = Set(brought.map(\.name))
     let parameters = utm.parameters.filter { !names.contains($0.name) } + brought
-    return Self.redirect(status.rawValue, to: destination.location(adding: parameters))
-  }
-
-  /// The redirect after a form: the visitor's next request is a GET.
-  func redirectAfterForm(query: String?) -> Response {
-    var response = redirect(query: query)
-    response.status = 303
-    return response
+    return Self.redirect(status.rawValue, to: url.location(adding: parameters))
   }
 
   private static func redirect(_ status: Int, to location: String) -> Response {
@@ -105,7 +113,7 @@ struct RedirectRows {
   private func row(at code: ShortCode) throws -> Row? {
     try queries.row(
       """
-      SELECT id, account_id, short_code, title, created_at, destination_url, is_enabled, expires_at, expired_url,
+      SELECT id, account_id, short_code, title, created_at, destination_url, file_id, is_enabled, expires_at, expired_url,
         max_clicks, password_hash, forward_query, redirect_status, utm_source, utm_medium, utm_campaign, utm_term,
         utm_content, qrcode_count
       FROM links WHERE short_code = \(code.text)

@@ -13,6 +13,7 @@ struct Redirects: Sendable {
   let salts: ClickSalts
   let attempts: Attempts
   let passwords: Passwords
+  let delivery: FileDelivery
   let pages: Pages
   let baseURL: String
 
@@ -42,27 +43,38 @@ struct Redirects: Sendable {
     if target.passwordHash != nil {
       return pages.render(PasswordPage(action: action(request), state: .asking))
     }
-    let visit = Visit(request)
-    return try follow(target, visit, target.redirect(query: visit.query), at: now)
+    return try follow(target, request, at: now)
   }
 
-  /// Sends the visitor on, and notes the click before the answer leaves.
-  private func follow(_ target: RedirectTarget, _ visit: Visit, _ redirect: Response, at now: Timestamp)
-    throws
-    -> Response
-  {
+  /// Sends the visitor on, or the file, and notes the click before the answer leaves.
+  private func follow(_ target: RedirectTarget, _ request: Request, at now: Timestamp) throws -> Response {
+    let visit = Visit(request)
+    var isRecorded = visit.isRecorded
+    var response: Response
+    switch target.destination {
+    case .url(let url, let plain):
+      response = target.redirect(to: url, plain: plain, query: visit.query)
+      // After a form the visitor's next request is a GET.
+      if request.method == .post { response.status = 303 }
+    case .file(let id):
+      let rows = FileRows(account: target.account, queries: database)
+      guard let file = try rows.find(id) else { throw Problem.notFound }
+      response = try delivery.respond(file, to: request, asAttachment: true)
+      // A download that goes on is no other click.
+      isRecorded = isRecorded && !visit.isContinuation
+    }
     if target.maxClicks != nil {
       let rows = RedirectRows(queries: database)
       let isOpen = visit.usesClick ? try rows.admit(target.link) : try !rows.isUsedUp(target.link)
       guard isOpen else { return gone(target, .usedUp) }
     }
-    if visit.isRecorded {
+    if isRecorded {
       spool.append(
         visit.record(
           of: target.link, account: target.account, qrCode: target.qrCode(of: visit.mark), salts: salts,
           at: now))
     }
-    return redirect
+    return response
   }
 
   /// The link at `code`, from this process's memory while that holds.
@@ -104,9 +116,19 @@ struct Redirects: Sendable {
     if isAvailable && target.maxClicks != nil {
       isAvailable = try !RedirectRows(queries: database).isUsedUp(target.link)
     }
+    let destination: PreviewPage.Destination
+    switch target.destination {
+    case .url(let url, _): destination = .url(target.location(of: url))
+    case .file(let id):
+      guard let file = try FileRows(account: target.account, queries: database).find(id) else {
+        throw Problem.notFound
+      }
+      destination = .file(
+        name: file.name.text, details: "\(file.contentType.text), \(ByteCount.words(file.size))")
+    }
     return pages.render(
       PreviewPage(
-        shortUrl: "\(baseURL)/\(target.code)", destination: .url(target.location), title: target.title,
+        shortUrl: "\(baseURL)/\(target.code)", destination: destination, title: target.title,
         createdAt: target.createdAt.dayInWords, isPasswordProtected: target.passwordHash != nil,
         isAvailable: isAvailable))
   }
@@ -132,8 +154,7 @@ struct Redirects: Sendable {
       return pages.render(PasswordPage(action: action(request), state: .wrong))
     }
     try attempts.succeeded(subject)
-    let visit = Visit(request)
-    return try follow(target, visit, target.redirectAfterForm(query: visit.query), at: now)
+    return try follow(target, request, at: now)
   }
 
   /// Where the form goes: the same address, so that a query that came along is forwarded and a scan stays one.
