@@ -75,7 +75,8 @@ struct FileRoutes {
         .query(
           "disposition", Self.disposition, "Whether a browser saves it or, where that is safe, shows it."),
         reply: .made(
-          "*/*", description: "The file.",
+          // Generators of clients know the first; the second is what it is.
+          "application/octet-stream", "*/*", description: "The file, with its own Content-Type.",
           others: [
             (206, "The range of the file that was asked for."), (304, "The client has the file already."),
           ]),

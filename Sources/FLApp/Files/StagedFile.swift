@@ -76,12 +76,14 @@ final class StagedFile {
 private final class DigestFollower: Sendable {
   private let progress: Mutex<(size: Int, isAll: Bool)>
   private let digest = Mutex<[UInt8]?>(nil)
-  private let wake = DispatchSemaphore(value: 1)
+  /// Begins at 0: libdispatch ends the process where a semaphore goes at less than it began with.
+  private let wake = DispatchSemaphore(value: 0)
   private let ended = DispatchSemaphore(value: 0)
 
   /// Begins with the first `size` bytes of the file, whose descriptor must stay open until `finish` is called.
   init(descriptor: Int32, size: Int) {
     progress = Mutex((size, false))
+    wake.signal()
     Thread.detachNewThread { self.follow(descriptor) }
   }
 
