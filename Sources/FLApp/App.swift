@@ -74,16 +74,23 @@ public final class App: Sendable {
     files = FileService(database: database, directory: settings.state + "/files", lane: lane)
     let delivery = FileDelivery(store: files.store, accel: settings.accel)
 
+    let qrCodes = QRCodeMaker(
+      logos: Logos(database: database, store: files.store), captions: Captions(path: settings.font),
+      baseURL: settings.baseURL)
+    let links = LinkService(
+      database: database, generations: generations, passwords: passwords, qrCodes: qrCodes)
+    let clicks = ClickRoutes(database: database)
+
     let openAPI = Documents.OpenAPIBytes()
     let routes = App.routes(
       accounts: AccountRoutes(database: database, accounts: accounts, tokens: tokens),
       plans: PlanRoutes(database: database), keys: APIKeyRoutes(database: database, generations: generations),
-      links: LinkRoutes(
+      links: LinkRoutes(database: database, links: links, baseURL: settings.baseURL),
+      qrCodes: QRCodeRoutes(
         database: database,
-        links: LinkService(database: database, generations: generations, passwords: passwords),
-        baseURL: settings.baseURL),
-      tags: TagRoutes(database: database),
-      clicks: ClickRoutes(database: database),
+        codes: QRCodeService(database: database, links: links, generations: generations, maker: qrCodes),
+        clicks: clicks),
+      tags: TagRoutes(database: database), clicks: clicks,
       files: FileRoutes(database: database, files: files, delivery: delivery),
       documents: Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI))
     let server = settings.baseURL
@@ -103,9 +110,10 @@ public final class App: Sendable {
   /// All operations of the API, service by service.
   private static func routes(
     accounts: AccountRoutes, plans: PlanRoutes, keys: APIKeyRoutes, links: LinkRoutes,
-    tags: TagRoutes, clicks: ClickRoutes, files: FileRoutes, documents: Documents
+    qrCodes: QRCodeRoutes, tags: TagRoutes, clicks: ClickRoutes, files: FileRoutes, documents: Documents
   ) -> [Route] {
-    accounts.routes + plans.routes + keys.routes + links.routes + tags.routes + clicks.routes + files.routes
+    accounts.routes + plans.routes + keys.routes + links.routes + qrCodes.routes + tags.routes + clicks.routes
+      + files.routes
       + documents.routes
   }
 
@@ -119,7 +127,8 @@ public final class App: Sendable {
       the redirect, and with a `+` behind it a preview.
       """,
     tags: [
-      ("Links", "Short links and their tags."), ("Tags", "Labels of links."),
+      ("Links", "Short links and their tags."), ("QR codes", "Symbols that lead to links."),
+      ("Tags", "Labels of links."),
       ("Statistics", "Who followed the links."),
       ("Files", "Files to download, and to lead links to."),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),

@@ -78,6 +78,8 @@ def own_path(operation, account):
         return path
     if path.startswith("/api/links/{id}"):
         identifier = account.link(tags=["spring"])["id"]
+    elif path.startswith("/api/qrcodes/{id}"):
+        identifier = created(account.post("/api/qrcodes", {"destinationUrl": "https://example.org/"}))["id"]
     elif path.startswith("/api/tags/{id}"):
         identifier = created(account.post("/api/tags", {"name": str(uuid.uuid4())}))["id"]
     elif path.startswith("/api/api-keys/{id}"):

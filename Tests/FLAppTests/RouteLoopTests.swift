@@ -93,7 +93,9 @@ import Testing
     let keyID = try anna.post("/api/api-keys", ["name": "k"]).string("id")
     let tagID = try #require(anna.get("/api/tags")["items"]?[0]?["id"]?.string)
     let fileID = try anna.upload([1, 2, 3]).string("id")
+    let codeID = try anna.post("/api/qrcodes", ["destinationUrl": "https://example.org/"]).string("id")
     let owned = [
+      "/api/qrcodes/": codeID,
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]
     var seen = 0

@@ -61,7 +61,7 @@ struct FileRows {
   ///
   /// In the transaction that makes the row, so that what fails gives back what it took.
   func takeStorage(_ bytes: Int, limit: Int?) throws -> Bool {
-    // Not INSERT IGNORE: see PlanRows.takeLinks.
+    // Not INSERT IGNORE: see PlanRows.take.
     _ = try queries.run(
       "INSERT INTO account_storage (account_id) VALUES (\(account)) ON DUPLICATE KEY UPDATE bytes = bytes")
     return try queries.run(

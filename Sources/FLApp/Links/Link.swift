@@ -22,15 +22,18 @@ public struct Link: Sendable {
   var externalID: String?
   var clicks: Int
   var lastClickedAt: Timestamp?
+  /// The oldest of the link's QR codes.
+  var qrCode: QRCode?
   var version: Int
   var createdAt: Timestamp
   var updatedAt: Timestamp
 
-  /// Tags are part of the state: renaming one changes links that are not written.
+  /// Tags and the QR code are part of the state: changing them changes links that are not written.
   var tag: EntityTag {
-    guard !tags.isEmpty else { return EntityTag(version: version, state: String(clicks)) }
-    let names = String(spread(tags.joined(separator: "\u{0}").utf8), radix: 36)
-    return EntityTag(version: version, state: "\(clicks).\(names)")
+    var state = String(clicks)
+    if !tags.isEmpty { state += "." + String(spread(tags.joined(separator: "\u{0}").utf8), radix: 36) }
+    if let qrCode { state += ".q\(qrCode.mark).\(qrCode.version).\(qrCode.scans)" }
+    return EntityTag(version: version, state: state)
   }
 
   /// How the API shows links whose short addresses begin with `baseURL`.
@@ -54,7 +57,8 @@ public struct Link: Sendable {
         .init("forwardQuery", \.forwardQuery, .bool),
         .init("redirectStatus", \.redirectStatus, .redirectStatus), .init("isEnabled", \.isEnabled, .bool),
         .init("fileId", \.target.file, .optional(.id())),
-        .init("externalId", \.externalID, .optional(.string)), .init("qrCode", { _ in nil }, .optional(.any)),
+        .init("externalId", \.externalID, .optional(.string)),
+        .init("qrCode", \.qrCode, .optional(QRCode.shape(baseURL: baseURL))),
         .init("clicks", \.clicks, .count),
         .init("lastClickedAt", \.lastClickedAt, .optional(.timestamp)),
         .init("createdAt", \.createdAt, .timestamp),
@@ -104,6 +108,7 @@ struct NewLink: Sendable {
   var redirectStatus: RedirectStatus
   var isEnabled: Bool
   var externalID: String?
+  var qrCode: QRCodeWish?
 }
 
 /// What is to be changed of a link (a merge patch).
@@ -156,6 +161,6 @@ extension Link {
       title: new.title, utm: new.utm, tags: [], expiresAt: new.expiresAt, expiredURL: new.expiredURL?.text,
       maxClicks: new.maxClicks, passwordHash: passwordHash, forwardQuery: new.forwardQuery,
       redirectStatus: new.redirectStatus, isEnabled: new.isEnabled, externalID: new.externalID, clicks: 0,
-      lastClickedAt: nil, version: 1, createdAt: now, updatedAt: now)
+      lastClickedAt: nil, qrCode: nil, version: 1, createdAt: now, updatedAt: now)
   }
 }

@@ -144,7 +144,7 @@ struct LinkRoutes {
   }
 
   func create(_ call: Call, _ new: NewLink) throws -> Link {
-    if new.target.file != nil { try call.caller.checkMayReadFiles() }
+    if new.target.file != nil || new.qrCode?.look.logoFileID != nil { try call.caller.checkMayReadFiles() }
     return try links.create(new, account: call.caller.account, plan: call.caller.plan, at: call.now)
   }
 

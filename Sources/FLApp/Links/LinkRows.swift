@@ -9,7 +9,8 @@ struct LinkRows {
   private static let columns: SQL = """
     l.id, l.short_code, l.destination_url, l.file_id, l.title, l.utm_source, l.utm_medium, l.utm_campaign, l.utm_term,
     l.utm_content, l.expires_at, l.expired_url, l.max_clicks, l.password_hash, l.forward_query, l.redirect_status,
-    l.is_enabled, l.external_id, l.version, l.created_at, l.updated_at, l.tag_count, t.clicks, t.last_clicked_at
+    l.is_enabled, l.external_id, l.version, l.created_at, l.updated_at, l.tag_count, l.qrcode_count,
+    t.clicks, t.last_clicked_at
     """
   private static let tables: SQL = "links l LEFT JOIN link_click_totals t ON t.link_id = l.id"
 
@@ -98,11 +99,16 @@ struct LinkRows {
     return try links(rows)
   }
 
-  /// The links of these rows; their tags are looked for only where there are some.
+  /// The links of these rows; their tags and QR codes are looked for only where there are some.
   private func links(_ rows: [Row]) throws -> [Link] {
     let tagged = try rows.filter { try $0["tag_count"] > 0 }.map { row -> LinkID in try row["id"] }
     let tags = try TagRows(account: account, queries: queries).names(of: tagged)
-    return try rows.map { row in try Link(row, tags: tags[row["id"]] ?? []) }
+    let coded = try rows.filter { try $0["qrcode_count"] > 0 }.map { row -> LinkID in try row["id"] }
+    let codes = try QRCodeRows(account: account, queries: queries).first(of: coded)
+    return try rows.map { row in
+      let id: LinkID = try row["id"]
+      return try Link(row, tags: tags[id] ?? [], qrCode: codes[id])
+    }
   }
 
   private func condition(_ filter: Filter) -> SQL {
@@ -131,7 +137,7 @@ struct LinkRows {
 }
 
 extension Link {
-  init(_ row: Row, tags: [String]) throws {
+  init(_ row: Row, tags: [String], qrCode: QRCode?) throws {
     let clicks: Int? = try row["clicks"]
     try self.init(
       id: row["id"], shortCode: ShortCode(stored: row["short_code"]), target: LinkTarget(row),
@@ -143,7 +149,8 @@ extension Link {
       forwardQuery: row["forward_query"],
       redirectStatus: RedirectStatus(rawValue: row["redirect_status"]) ?? .found,
       isEnabled: row["is_enabled"], externalID: row["external_id"], clicks: clicks ?? 0,
-      lastClickedAt: row["last_clicked_at"], version: row["version"], createdAt: row["created_at"],
+      lastClickedAt: row["last_clicked_at"], qrCode: qrCode, version: row["version"],
+      createdAt: row["created_at"],
       updatedAt: row["updated_at"])
   }
 }

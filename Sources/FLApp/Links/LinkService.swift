@@ -8,25 +8,24 @@ struct LinkService: Sendable {
   let database: Database
   let generations: Generations
   let passwords: Passwords
+  let qrCodes: QRCodeMaker
 
   /// Makes a link.
   /// - Throws: `Problem` 403 when the plan's month is used up, 409 when the code or the external id is taken.
   func create(_ new: NewLink, account: AccountID, plan: Plan, at now: Timestamp) throws -> Link {
     let hash = try new.password.map { password in
       // The hash is the dearest part by far: an account that may make no more links must not have it made.
-      try refuseUsedUp(account, plan, PlanRows(queries: database), at: now)
+      try PlanRows(queries: database).refuseUsedUp(.links, of: account, plan, at: now)
       return try passwords.hash(password)
     }
+    let logo = try new.qrCode.flatMap { try qrCodes.logo(of: $0.look, account: account, in: "qrCode.") }
     let link = try translatingRefusals {
       try database.transaction { connection in
-        try takeAllowance(of: account, plan, on: connection, at: now)
-        var link = Link(new, passwordHash: hash, at: now)
-        link.shortCode = try takeCode(new.shortCode, for: link.id, account: account, on: connection, at: now)
-        try LinkRows(account: account, queries: connection).insert(link)
-        if !new.tags.isEmpty {
-          let tags = TagRows(account: account, queries: connection)
-          try tags.add(new.tags, to: link.id, at: now)
-          link.tags = try tags.names(of: [link.id])[link.id] ?? []
+        var link = try make(new, passwordHash: hash, account: account, plan, on: connection, at: now)
+        if let wish = new.qrCode {
+          link.qrCode = try qrCodes.make(
+            wish, logo, for: link, ownsLink: false, account: account, plan, on: connection, at: now,
+            in: "qrCode.")
         }
         return link
       }
@@ -35,23 +34,22 @@ struct LinkService: Sendable {
     return link
   }
 
-  private func takeAllowance(
-    of account: AccountID, _ plan: Plan, on connection: Connection, at now: Timestamp
-  ) throws {
-    let rows = PlanRows(queries: connection)
-    let month = now.startOfMonth
-    guard try !rows.takeLinks(1, of: account, in: month, limit: plan.linksPerMonth) else { return }
-    try refuseUsedUp(account, plan, rows, at: now)
-  }
-
-  /// - Throws: `Problem` 403 where the plan's month is used up; a look, which reserves nothing.
-  private func refuseUsedUp(_ account: AccountID, _ plan: Plan, _ rows: PlanRows, at now: Timestamp) throws {
-    guard let limit = plan.linksPerMonth else { return }
-    let used = try rows.usage(of: account, in: now.startOfMonth).links
-    guard used >= limit else { return }
-    throw Problem.planLimit(
-      "The plan \(plan.name) allows \(limit) links a month; \(used) are made.", limit: limit, used: used,
-      plan: plan)
+  /// Makes a link, without a QR code. Whoever calls raises its generation when the transaction is done.
+  /// - Throws: `Problem` 403 or 409.
+  func make(
+    _ new: NewLink, passwordHash: String?, account: AccountID, _ plan: Plan, on connection: Connection,
+    at now: Timestamp
+  ) throws -> Link {
+    try PlanRows(queries: connection).take(.links, of: account, plan, at: now)
+    var link = Link(new, passwordHash: passwordHash, at: now)
+    link.shortCode = try takeCode(new.shortCode, for: link.id, account: account, on: connection, at: now)
+    try LinkRows(account: account, queries: connection).insert(link)
+    if !new.tags.isEmpty {
+      let tags = TagRows(account: account, queries: connection)
+      try tags.add(new.tags, to: link.id, at: now)
+      link.tags = try tags.names(of: [link.id])[link.id] ?? []
+    }
+    return link
   }
 
   private func takeCode(
@@ -120,14 +118,20 @@ struct LinkService: Sendable {
   /// - Throws: `Problem` 404 or 412.
   func delete(_ id: LinkID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws {
     let link = try database.transaction { connection in
-      let rows = LinkRows(account: account, queries: connection)
-      guard let link = try rows.lock(id) else { throw Problem.notFound }
+      guard let link = try LinkRows(account: account, queries: connection).lock(id) else {
+        throw Problem.notFound
+      }
       try preconditions.check(link.tag)
-      try rows.delete(id)
-      try PublicCodeRows(queries: connection).retire(link.shortCode, account: account, at: now)
+      try remove(link, account: account, on: connection, at: now)
       return link
     }
     generations.changed(.code(link.shortCode))
+  }
+
+  /// Takes a locked link away. Whoever calls raises its generation when the transaction is done.
+  func remove(_ link: Link, account: AccountID, on connection: Connection, at now: Timestamp) throws {
+    try LinkRows(account: account, queries: connection).delete(link.id)
+    try PublicCodeRows(queries: connection).retire(link.shortCode, account: account, at: now)
   }
 
   /// Changes the tags of a link by `change`; answers what it has then.
@@ -149,7 +153,8 @@ struct LinkService: Sendable {
     }
   }
 
-  private func translatingRefusals<Result>(_ body: () throws -> Result) throws -> Result {
+  /// Runs `body`, and says of what the database refuses which field it is about.
+  func translatingRefusals<Result>(_ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch DatabaseError.duplicate(constraint: "links_external_id") {
@@ -158,6 +163,8 @@ struct LinkService: Sendable {
       throw Problem.conflict("The short code is taken.", field: "shortCode")
     } catch DatabaseError.foreignKey(constraint: "links_file") {
       throw Problem.invalid("fileId", "not_found", "There is no such file.")
+    } catch DatabaseError.foreignKey(constraint: "qrcodes_logo") {
+      throw Problem.invalid("logoFileId", "not_found", "There is no such file.")
     }
   }
 }

@@ -21,14 +21,15 @@ extension NewLink {
     static let shape = Shape<Draft>(
       {
         destination, file, code, title, source, medium, campaign, term, content, tags, expiry, expired, most,
-        password, forward, status, isEnabled, external in
+        password, forward, status, isEnabled, external, qrCode in
         Draft(
           destination: destination, file: file,
           link: NewLink(
             target: .url(""), shortCode: code, title: title,
             utm: UTM(source: source, medium: medium, campaign: campaign, term: term, content: content),
             tags: tags, expiresAt: expiry, expiredURL: expired, maxClicks: most, password: password,
-            forwardQuery: forward, redirectStatus: status, isEnabled: isEnabled, externalID: external))
+            forwardQuery: forward, redirectStatus: status, isEnabled: isEnabled, externalID: external,
+            qrCode: qrCode))
       },
       Field("destinationUrl", \.destination, Member.destination), Field("fileId", \.file, Member.file),
       Field("shortCode", \.link.shortCode, Member.code), Field("title", \.link.title, Member.text),
@@ -41,7 +42,8 @@ extension NewLink {
       Field("password", \.link.password, Member.password),
       Field("forwardQuery", \.link.forwardQuery, Member.no),
       Field("redirectStatus", \.link.redirectStatus, Member.status),
-      Field("isEnabled", \.link.isEnabled, Member.yes), Field("externalId", \.link.externalID, Member.text)
+      Field("isEnabled", \.link.isEnabled, Member.yes), Field("externalId", \.link.externalID, Member.text),
+      Field("qrCode", \.link.qrCode, Member.qrCode)
     ).named("NewLink")
   }
 }
@@ -106,6 +108,9 @@ private enum Member {
   static let file: Shape<FileID?> = Shape<FileID?>.optional(.id()).described(
     "The file of the account that following the link downloads. A key needs the scope files:read as well.")
   static let fileChange: Shape<Change<FileID>> = .change(.id())
+  static let qrCode: Shape<QRCodeWish?> = Shape<QRCodeWish??>.optional(QRCodeWish.nested).map(
+    to: { wish, _ in .some(wish.flatMap { $0 }) }, from: { .some($0) }
+  ).defaulting(to: nil).described("With `enabled`, a QR code is made along with the link.")
   static let optionalURL: Shape<WebURL?> = .optional(.webURL)
   static let code: Shape<ShortCode?> = .optional(.shortCode)
   static let text: Shape<String?> = .optional(.text(1...255))

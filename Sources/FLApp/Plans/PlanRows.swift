@@ -1,3 +1,4 @@
+import FLHTTP
 import FLMariaDB
 import FLValues
 
@@ -23,10 +24,24 @@ struct PlanRows {
     return (try row?["links"] ?? 0, try row?["qrcodes"] ?? 0)
   }
 
-  /// Takes `count` links of the month's allowance; false, and nothing taken, where less is left.
-  ///
-  /// In the transaction that makes them, so that what fails gives back what it took.
-  func takeLinks(_ count: Int, of account: AccountID, in month: Timestamp, limit: Int?) throws -> Bool {
+  /// What is counted by the month.
+  enum Counted: Sendable {
+    case links, qrcodes
+
+    fileprivate var column: SQL { self == .links ? "links" : "qrcodes" }
+
+    /// The plan's number; nil without limit.
+    func limit(of plan: Plan) -> Int? { self == .links ? plan.linksPerMonth : plan.qrcodesPerMonth }
+
+    /// What people call it.
+    var words: String { self == .links ? "links" : "QR codes" }
+  }
+
+  /// Takes one of the month's allowance, in the transaction that makes it, so that what fails gives back what it
+  /// took.
+  /// - Throws: `Problem` 403, and nothing taken, where none is left.
+  func take(_ counted: Counted, of account: AccountID, _ plan: Plan, at now: Timestamp) throws {
+    let (month, limit, column) = (now.startOfMonth, counted.limit(of: plan), counted.column)
     // Not INSERT IGNORE, whose shared lock on a row that is there two creates would hold at once, and each wait
     // for the other's to go.
     _ = try queries.run(
@@ -34,12 +49,24 @@ struct PlanRows {
       INSERT INTO usage_months (account_id, month) VALUES (\(account), DATE(\(month)))
       ON DUPLICATE KEY UPDATE links = links
       """)
-    return try queries.run(
-      """
-      UPDATE usage_months SET links = links + \(count)
-      WHERE account_id = \(account) AND month = DATE(\(month))
-        AND (\(limit) IS NULL OR links + \(count) <= \(limit))
-      """) == 1
+    let isTaken =
+      try queries.run(
+        """
+        UPDATE usage_months SET \(column) = \(column) + 1
+        WHERE account_id = \(account) AND month = DATE(\(month)) AND (\(limit) IS NULL OR \(column) < \(limit))
+        """) == 1
+    if !isTaken { try refuseUsedUp(counted, of: account, plan, at: now) }
+  }
+
+  /// - Throws: `Problem` 403 where the plan's month is used up; a look, which reserves nothing.
+  func refuseUsedUp(_ counted: Counted, of account: AccountID, _ plan: Plan, at now: Timestamp) throws {
+    guard let limit = counted.limit(of: plan) else { return }
+    let usage = try usage(of: account, in: now.startOfMonth)
+    let used = counted == .links ? usage.links : usage.qrcodes
+    guard used >= limit else { return }
+    throw Problem.planLimit(
+      "The plan \(plan.name) allows \(limit) \(counted.words) a month; \(used) are made.", limit: limit,
+      used: used, plan: plan)
   }
 }
 

@@ -18,6 +18,8 @@ public struct Settings: Sendable {
   public var scalar: String
   /// The path below which nginx sends files of `files` (`X-Accel-Redirect`); nil where the program does.
   public var accel: String?
+  /// The TrueType font of the captions below QR codes.
+  public var font = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
   /// How many hosts this copy runs on. With more than one nothing is remembered that another host could revoke.
   public var hosts = 1
   /// The Unix socket of `fastlinkit serve`; nil where it is handed over by whoever starts the program.
@@ -110,6 +112,7 @@ public struct Settings: Sendable {
       throw Failure(
         description: "FL_ACCEL must be a path like /files-internal/, as the location of nginx has it.")
     }
+    if let path = value("FL_FONT") { font = Self.absolute(path) }
     hosts = try number("FL_HOSTS", 1, 1...1000)
     socket = value("FL_SOCKET").map(Self.absolute)
     share = Self.absolute(value("FL_SHARE") ?? Self.programDirectory + "/../share/fastlinkit")
