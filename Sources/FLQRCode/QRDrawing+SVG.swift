@@ -51,7 +51,11 @@ extension QRDrawing {
     switch style.shape {
     case .square: squares
     case .rounded: finders + each { column, row in Self.rounded(column, row, freeCorners(column, row)) }
-    case .dots: finders + each { column, row in Self.dot(column, row) }
+    case .dots:
+      finders
+        + each { column, row in
+          freeCorners(column, row) == 0 ? "M\(column) \(row)h1v1h-1z" : Self.dot(column, row)
+        }
     }
   }
 
@@ -105,6 +109,7 @@ extension QRDrawing {
   }
 
   private static func box(_ column: Int, _ row: Int, _ side: Int, _ radius: Double) -> String {
+    if radius == 0 { return "M\(column) \(row)h\(side)v\(side)h-\(side)z" }
     let straight = number(Double(side) - 2 * radius)
     let r = number(radius)
     return "M\(number(Double(column) + radius)) \(row)h\(straight)a\(r) \(r) 0 0 1 \(r) \(r)v\(straight)"

@@ -29,7 +29,7 @@ struct QRPlane {
     for row in 0..<symbol.width {
       for column in 0..<symbol.width where drawing.isDrawn(column, row) {
         if shape != .square && symbol.isFinder(column, row) { continue }
-        let corners = shape == .rounded ? drawing.freeCorners(column, row) : 0
+        let corners = drawing.freeCorners(column, row)
         let tile = tiles[corners] ?? Tile(shape, corners: corners, side: grid.module)
         tiles[corners] = tile
         put(tile, x: grid.start + column * grid.module, y: grid.start + row * grid.module)
@@ -69,13 +69,14 @@ struct Tile {
   let side: Int
   let values: [UInt8]
 
-  /// A module; `corners` are the round ones of a rounded module.
+  /// A module; `corners` are those that are round.
   init(_ shape: QRModuleShape, corners: UInt8, side: Int) {
     let half = Double(side) / 2
     self.init(side: side) { x, y in
       switch shape {
       case .square: return 1
-      case .dots: return Self.inside(Self.distance(x - half, y - half) - half * QRDrawing.dotSize)
+      case .dots:
+        return corners == 0 ? 1 : Self.inside(Self.distance(x - half, y - half) - half * QRDrawing.dotSize)
       case .rounded:
         let corner: UInt8 = (x < half ? 1 : 2) << (y < half ? 0 : 2)
         return corners & corner == 0 ? 1 : Self.inside(Self.distance(x - half, y - half) - half)
@@ -83,7 +84,7 @@ struct Tile {
     }
   }
 
-  /// A finder pattern with round corners.
+  /// A finder pattern with a round middle.
   static func finder(module: Int) -> Tile {
     let unit = Double(module)
     return Tile(side: module * 7) { x, y in
@@ -122,12 +123,19 @@ struct Tile {
 extension QRDrawing {
   /// The diameter of a dot, in modules.
   static let dotSize = 0.92
-  /// The radii of a finder pattern's outer edge, inner edge and middle where it has round corners, in modules.
-  static let finderRadii = (1.75, 1.0, 0.75)
+  /// The radii of a finder pattern's outer edge, inner edge and middle where modules are round, in modules. Only
+  /// the middle is: OpenCV takes the corners of the outer edge for where the symbol lies, and misses round ones.
+  static let finderRadii = (0.0, 0.0, 0.75)
 
-  /// The corners of a dark module where it has no neighbour: bits 0 to 3 for top left, top right, bottom left and
-  /// bottom right.
+  /// The corners of a dark module that are round: bits 0 to 3 for top left, top right, bottom left and bottom
+  /// right. Of a rounded one those where it has no neighbour; of a dot all, unless it is part of a pattern that
+  /// readers take their bearings from.
   func freeCorners(_ column: Int, _ row: Int) -> UInt8 {
+    switch style.shape {
+    case .square: return 0
+    case .dots: return symbol.isData(column, row) ? 15 : 0
+    case .rounded: break
+    }
     let top = isDrawn(column, row - 1)
     let bottom = isDrawn(column, row + 1)
     let left = isDrawn(column - 1, row)
