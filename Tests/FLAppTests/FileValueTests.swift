@@ -153,12 +153,26 @@ import Testing
     ])
   func noRanges(text: String) { #expect(ByteRange(text) == nil) }
 
-  private func disposition(_ name: String) -> String {
-    let file = StoredFile(
+  private func file(_ name: String) -> StoredFile {
+    StoredFile(
       id: FileID(at: .now), name: FileName(name), contentType: ContentType(stored: "image/png"), size: 1,
       sha256: [],
       version: 1, createdAt: .now, updatedAt: .now)
-    return FileDelivery.disposition(file, asAttachment: true)
+  }
+
+  private func disposition(_ name: String) -> String {
+    FileDelivery.disposition(file(name), asAttachment: true)
+  }
+
+  @Test func onlyWhatIsPublicIsShownByOtherOrigins() throws {
+    // What the client has already needs no bytes.
+    let request = Request(path: "/x", headers: [.ifNoneMatch: "*"])
+    let delivery = FileDelivery(store: FileStore(directory: "/nowhere"), accel: nil)
+    for (isPublic, policy) in [(true, "cross-origin"), (false, "same-origin")] {
+      let response = try delivery.respond(file("a.png"), to: request, asAttachment: false, isPublic: isPublic)
+      #expect(response.status == 304 && response.headers[.resourcePolicy] == policy)
+      #expect(response.headers[.contentDisposition] == "inline; filename=\"a.png\"")
+    }
   }
 
   @Test func namesTravelInHeaderFields() {

@@ -13,10 +13,14 @@ struct FileDelivery: Sendable {
   /// The response for a file: 200, 206, 304 or 416 (RFC 9110, sections 13 and 14).
   ///
   /// What a browser could run is an attachment in any case. Several ranges at once are answered with the whole file.
+  /// `isPublic` where anybody may have it: then pages of other origins may show it, too.
   /// - Throws: `Problem` 416 for a range behind the file's end, 503 where its bytes are not there.
-  func respond(_ file: StoredFile, to request: Request, asAttachment: Bool) throws -> Response {
+  func respond(_ file: StoredFile, to request: Request, asAttachment: Bool, isPublic: Bool = false) throws
+    -> Response
+  {
     let tag = "\"\(Hex.encode(file.sha256))\""
     var headers = Self.fields(file, asAttachment: asAttachment)
+    headers[.resourcePolicy] = isPublic ? "cross-origin" : "same-origin"
     headers[.eTag] = tag
     if Preconditions(request.headers).isFresh(tag) { return Response(status: 304, headers: headers) }
     headers[.contentType] = file.contentType.field
@@ -44,7 +48,6 @@ struct FileDelivery: Sendable {
     ]
     headers[.contentTypeOptions] = "nosniff"
     headers[.contentSecurityPolicy] = "default-src 'none'; sandbox"
-    headers[.resourcePolicy] = "same-origin"
     return headers
   }
 

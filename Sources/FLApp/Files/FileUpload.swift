@@ -35,7 +35,8 @@ struct FileUpload {
   /// - Throws: `Problem` 400, 408, 413, 415, 422 for a form that is none or not this one; what `refuse` throws.
   init(_ request: Request, into store: FileStore, mostBytes: Int, refuse: (Int) throws -> Void) throws {
     var reader = try MultipartReader(contentType: request.headers[.contentType], mostParts: 20)
-    if request.announcedBytes - Self.mostAround > mostBytes { try refuse(request.announcedBytes) }
+    let least = request.announcedBytes - Self.mostAround
+    if least > mostBytes { try refuse(least) }
     var form = Form(store: store)
     try request.readBody(limit: .max, pace: Self.pace) { piece in
       try reader.push(piece) { event in
