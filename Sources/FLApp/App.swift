@@ -1,3 +1,4 @@
+import FLGeoIP
 public import FLHTTP
 import FLMariaDB
 public import FLValues
@@ -23,6 +24,7 @@ public final class App: Sendable {
   /// Where the redirects of this process note their clicks.
   public let spool: ClickSpool
 
+  private let geoDatabases: GeoDatabases
   private let router: Router<Caller>
   private let gate: Gate
   private let limits: RateLimits
@@ -65,6 +67,11 @@ public final class App: Sendable {
     idempotency = Idempotency(database: database, settings: settings)
     limits = RateLimits(table: try SharedTable(path: settings.state + "/run/limits", count: 1 << 16))
 
+    geoDatabases = GeoDatabases(
+      directory: settings.geoIPDirectory, copies: settings.state + "/run/geoip", logger: logger)
+    let geo = try GeoService(
+      settings: settings, database: database, databases: geoDatabases, workers: workers)
+
     let openAPI = Documents.OpenAPIBytes()
     let routes = App.routes(
       accounts: AccountRoutes(database: database, accounts: accounts, tokens: tokens),
@@ -74,6 +81,7 @@ public final class App: Sendable {
         links: LinkService(database: database, generations: generations, passwords: passwords),
         baseURL: settings.baseURL),
       tags: TagRoutes(database: database), clicks: ClickRoutes(database: database),
+      geo: GeoRoutes(service: geo),
       documents: Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI))
     let server = settings.baseURL
     openAPI.set { OpenAPI.document(App.info, server: server, routes: routes) }
@@ -93,9 +101,9 @@ public final class App: Sendable {
   /// All operations of the API, service by service.
   private static func routes(
     accounts: AccountRoutes, plans: PlanRoutes, keys: APIKeyRoutes, links: LinkRoutes,
-    tags: TagRoutes, clicks: ClickRoutes, documents: Documents
+    tags: TagRoutes, clicks: ClickRoutes, geo: GeoRoutes, documents: Documents
   ) -> [Route] {
-    accounts.routes + plans.routes + keys.routes + links.routes + tags.routes + clicks.routes
+    accounts.routes + plans.routes + keys.routes + links.routes + tags.routes + clicks.routes + geo.routes
       + documents.routes
   }
 
@@ -110,7 +118,7 @@ public final class App: Sendable {
       """,
     tags: [
       ("Links", "Short links and their tags."), ("Tags", "Labels of links."),
-      ("Statistics", "Who followed the links."),
+      ("Statistics", "Who followed the links."), ("GeoIP", "Where addresses are."),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),
       ("Account", "Plans, and what was used of them."),
       ("Documents", "This document, and the health of the service."),
@@ -323,6 +331,22 @@ public final class App: Sendable {
     }
   }
 
+  /// Takes up GeoIP databases that were replaced, until `isStopping`.
+  public func watchGeoIP(until isStopping: @escaping @Sendable () -> Bool) {
+    while !isStopping() {
+      geoDatabases.look()
+      for _ in 0..<5 where !isStopping() { Thread.sleep(forTimeInterval: 0.2) }
+    }
+  }
+
+  /// Takes up GeoIP databases that were replaced, now.
+  func lookForGeoDatabases() { geoDatabases.look() }
+
+  /// The country's code and the city of an address, from the local databases alone; nil for what is not known.
+  public func place(of address: String) -> (country: String?, city: String?) {
+    geoDatabases.place(of: address)
+  }
+
   /// Ends a process: what it has noted is left to others.
   public func finish() {
     spool.finish()
@@ -341,6 +365,7 @@ public final class App: Sendable {
     try idempotency.purge(at: now)
     try accounts.mail.purge(in: database, at: now)
     try PublicCodeRows(queries: database).purge(at: now)
+    try GeoRows(queries: database).purge(at: now)
     // The one table that grows with each visitor.
     for _ in 0..<50 where try ClickRows.purge(on: database, now: now, limit: 10_000) < 10_000 { break }
   }
