@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
+import geoip as addresses
 from load import BROWSER, Results, alternate, compare, wrk
 from seed import Database, add_clicks, copy_link
 
@@ -215,7 +216,12 @@ def cgi(small, results, rounds, seconds, quick):
     results.promise(clicks == times, f"every redirect by plain CGI is one click: {times} answered, {clicks} clicks")
 
 
-PARTS = {part.__name__: part for part in (redirect, api, scale, stats, memory, cgi)}
+def geoip(small, results, rounds, seconds, _):
+    """Looking addresses up, with an API key."""
+    addresses.geoip(small, results, rounds, seconds, CONSTANT)
+
+
+PARTS = {part.__name__: part for part in (redirect, api, geoip, scale, stats, memory, cgi)}
 
 
 def main():
