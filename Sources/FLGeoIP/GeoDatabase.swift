@@ -150,13 +150,15 @@ private struct Metadata {
   var type = ""
   var about: String?
   var buildEpoch: UInt64 = 0
+  private var nodes: UInt64 = 0
+  private var recordBits: UInt64 = 0
 
   private static let marker: [UInt8] = [0xAB, 0xCD, 0xEF] + Array("MaxMind.com".utf8)
   /// The format's limit of the metadata.
   private static let mostBytes = 131_072
 
   init(path: String) throws {
-    let bytes = try Self.tail(of: path)
+    let (bytes, size) = try Self.tail(of: path)
     guard let start = Self.lastMarker(in: bytes) else {
       throw GeoDatabaseError(description: "it is no MaxMind database, or not whole: it has no metadata")
     }
@@ -173,6 +175,10 @@ private struct Metadata {
       throw GeoDatabaseError(description: "its metadata is damaged")
     }
     guard !type.isEmpty else { throw GeoDatabaseError(description: "its metadata has no type") }
+    // A node is two records; the data follow behind 16 bytes. (libmaxminddb 1.7 multiplies in 32 bits.)
+    guard [24, 28, 32].contains(recordBits), nodes <= UInt64(UInt32.max),
+      nodes * recordBits / 4 + 16 + UInt64(bytes.count - start) <= UInt64(size)
+    else { throw GeoDatabaseError(description: "it has not as many networks as its metadata says") }
   }
 
   private mutating func read(_ top: DataSection.Value, _ section: inout DataSection) throws(DataSection
@@ -184,6 +190,8 @@ private struct Metadata {
       case ("database_type", .text(let range)):
         found.type = section.text(range).flatMap(GeoRecord.clean) ?? ""
       case ("build_epoch", .unsigned(let number)): found.buildEpoch = number
+      case ("node_count", .unsigned(let number)): found.nodes = number
+      case ("record_size", .unsigned(let number)): found.recordBits = number
       case ("description", .map):
         try section.members(of: value, depth: 1) { section, language, words throws(DataSection.Failure) in
           // libmaxminddb would read whatever is below.
@@ -206,7 +214,7 @@ private struct Metadata {
     self = found
   }
 
-  private static func tail(of path: String) throws -> [UInt8] {
+  private static func tail(of path: String) throws -> (bytes: [UInt8], size: Int) {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw GeoDatabaseError(description: "it can't be read") }
     defer { close(descriptor) }
@@ -220,7 +228,7 @@ private struct Metadata {
       unsafe pread(descriptor, $0.baseAddress, length, off_t(Int(status.st_size) - length))
     }
     guard got == length else { throw GeoDatabaseError(description: "it can't be read") }
-    return bytes
+    return (bytes, Int(status.st_size))
   }
 
   /// Where the metadata begins, behind the last marker.
