@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
+import geoip as addresses
 from load import BROWSER, Results, alternate, compare, wrk
 from seed import Database, add_clicks, copy_link
 
@@ -293,7 +294,12 @@ def files(small, results, rounds, seconds, quick):
     results.promise(after - before < 16 * 2**20, "an upload takes no memory by its size")
 
 
-PARTS = {part.__name__: part for part in (redirect, api, scale, stats, memory, cgi, files)}
+def geoip(small, results, rounds, seconds, _):
+    """Looking addresses up, with an API key."""
+    addresses.geoip(small, results, rounds, seconds, CONSTANT)
+
+
+PARTS = {part.__name__: part for part in (redirect, api, geoip, scale, stats, memory, cgi, files)}
 
 
 def main():

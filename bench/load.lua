@@ -1,5 +1,5 @@
 -- What wrk sends, and one line of JSON about how it went.
--- arguments: same | codes COUNT [HOT] | create PREFIX
+-- arguments: same | codes COUNT [HOT] | create PREFIX | addresses
 local counter = 0
 function setup(thread)
   counter = counter + 1
@@ -17,6 +17,14 @@ function init(arguments)
     math.randomseed(number * 7919 + os.time())
     request = function()
       return wrk.format("GET", string.format("/b%07d", math.random(0, hot - 1) * step))
+    end
+  elseif mode == "addresses" then
+    -- Of IPv4 blocks in which nothing is reserved.
+    local blocks = {2, 5, 8, 23, 31, 41, 46, 62, 77, 81, 91, 104, 109, 133, 151, 178, 185, 190, 201, 212}
+    math.randomseed(number * 7919 + os.time())
+    request = function()
+      return wrk.format("GET", string.format("/api/geoip/%d.%d.%d.%d", blocks[math.random(#blocks)],
+        math.random(0, 255), math.random(0, 255), math.random(0, 255)))
     end
   elseif mode == "create" then
     local sent = 0

@@ -1,3 +1,4 @@
+import FLGeoIP
 public import FLHTTP
 import FLMariaDB
 public import FLValues
@@ -25,6 +26,7 @@ public final class App: Sendable {
   /// Where the redirects of this process note their clicks.
   public let spool: ClickSpool
 
+  private let geoDatabases: GeoDatabases
   private let router: Router<Caller>
   private let gate: Gate
   private let limits: RateLimits
@@ -54,8 +56,6 @@ public final class App: Sendable {
     migrations = Migrations(directory: settings.share + "/sql")
     spool = try ClickSpool(directory: settings.state + "/spool", logger: logger)
     salts = ClickSalts()
-    // Where the clicks come from: the one place that says so, for the processes and for the sender.
-    locate = { _ in (nil, nil) }
     let generations = try Generations(settings: settings)
     let tokens = Tokens(settings: settings)
     let lane = Lane(workers: workers)
@@ -80,19 +80,31 @@ public final class App: Sendable {
     let links = LinkService(
       database: database, generations: generations, passwords: passwords, qrCodes: qrCodes)
     let clicks = ClickRoutes(database: database)
+    geoDatabases = GeoDatabases(
+      directory: settings.geoIPDirectory, copies: settings.state + "/run/geoip", logger: logger)
+    // Where the clicks come from, by the local databases alone: no visitor's address goes to anybody else.
+    locate = { [geoDatabases] address in geoDatabases.place(of: address) }
+    let geo = try GeoService(
+      settings: settings, database: database, databases: geoDatabases, workers: workers)
 
     let openAPI = Documents.OpenAPIBytes()
-    let routes = App.routes(
-      accounts: AccountRoutes(database: database, accounts: accounts, tokens: tokens),
-      plans: PlanRoutes(database: database), keys: APIKeyRoutes(database: database, generations: generations),
-      links: LinkRoutes(database: database, links: links, baseURL: settings.baseURL),
-      qrCodes: QRCodeRoutes(
+    // All operations of the API, service by service.
+    let routes: [Route] = [
+      AccountRoutes(database: database, accounts: accounts, tokens: tokens).routes,
+      PlanRoutes(database: database).routes,
+      APIKeyRoutes(database: database, generations: generations).routes,
+      LinkRoutes(database: database, links: links, baseURL: settings.baseURL).routes,
+      QRCodeRoutes(
         database: database,
         codes: QRCodeService(database: database, links: links, generations: generations, maker: qrCodes),
-        clicks: clicks),
-      tags: TagRoutes(database: database), clicks: clicks,
-      files: FileRoutes(database: database, files: files, delivery: delivery),
-      documents: Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI))
+        clicks: clicks
+      ).routes,
+      TagRoutes(database: database).routes,
+      clicks.routes,
+      FileRoutes(database: database, files: files, delivery: delivery).routes,
+      GeoRoutes(service: geo).routes,
+      Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI).routes,
+    ].flatMap { $0 }
     let server = settings.baseURL
     openAPI.set { OpenAPI.document(App.info, server: server, routes: routes) }
     router = Router(routes)
@@ -105,16 +117,6 @@ public final class App: Sendable {
         database: database, generations: generations, spool: spool, salts: salts, attempts: attempts,
         passwords: passwords, delivery: delivery, pages: pages, baseURL: settings.baseURL),
       accounts: accounts, baseURL: settings.baseURL, version: App.version)
-  }
-
-  /// All operations of the API, service by service.
-  private static func routes(
-    accounts: AccountRoutes, plans: PlanRoutes, keys: APIKeyRoutes, links: LinkRoutes,
-    qrCodes: QRCodeRoutes, tags: TagRoutes, clicks: ClickRoutes, files: FileRoutes, documents: Documents
-  ) -> [Route] {
-    accounts.routes + plans.routes + keys.routes + links.routes + qrCodes.routes + tags.routes + clicks.routes
-      + files.routes
-      + documents.routes
   }
 
   static let info = OpenAPI.Info(
@@ -131,6 +133,7 @@ public final class App: Sendable {
       ("Tags", "Labels of links."),
       ("Statistics", "Who followed the links."),
       ("Files", "Files to download, and to lead links to."),
+      ("GeoIP", "Where addresses are."),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),
       ("Account", "Plans, and what was used of them."),
       ("Documents", "This document, and the health of the service."),
@@ -346,6 +349,17 @@ public final class App: Sendable {
     }
   }
 
+  /// Takes up GeoIP databases that were replaced, until `isStopping`.
+  public func watchGeoIP(until isStopping: @escaping @Sendable () -> Bool) {
+    while !isStopping() {
+      geoDatabases.look()
+      for _ in 0..<5 where !isStopping() { Thread.sleep(forTimeInterval: 0.2) }
+    }
+  }
+
+  /// Takes up GeoIP databases that were replaced, now.
+  func lookForGeoDatabases() { geoDatabases.look() }
+
   /// Ends a process: what it has noted is left to others.
   public func finish() {
     spool.finish()
@@ -365,6 +379,7 @@ public final class App: Sendable {
     try accounts.mail.purge(in: database, at: now)
     try PublicCodeRows(queries: database).purge(at: now)
     try files.sweep(at: now)
+    try GeoRows(queries: database).purge(at: now)
     // The one table that grows with each visitor.
     for _ in 0..<50 where try ClickRows.purge(on: database, now: now, limit: 10_000) < 10_000 { break }
   }

@@ -68,7 +68,7 @@ class Operation:
         if self.has_form:
             named.setdefault("files", {"file": ("a.txt", b"a file")})
         return actor.request(self.method.upper(), path or self.path.replace("{id}", MISSING_ID)
-                             .replace("{name}", "spring"), **named)
+                             .replace("{name}", "spring").replace("{ip}", "8.8.8.8"), **named)
 
 
 def own_path(operation, account):
@@ -76,6 +76,8 @@ def own_path(operation, account):
     path = operation.path
     if "{" not in path:
         return path
+    if path.startswith("/api/geoip/"):
+        return path.replace("{ip}", "8.8.8.8")
     if path.startswith("/api/links/{id}"):
         identifier = account.link(tags=["spring"])["id"]
     elif path.startswith("/api/qrcodes/{id}"):
@@ -88,7 +90,7 @@ def own_path(operation, account):
         identifier = account.file()["id"]
     else:
         pytest.fail(f"this test does not know how to make what {path} is about: teach it")
-    return path.replace("{id}", identifier).replace("{name}", "spring")
+    return path.replace("{id}", identifier).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
 
 
 def each(operations, check):
@@ -186,7 +188,8 @@ def test_what_no_key_may_do(operations, owner):
 
 def test_another_accounts_things_do_not_exist(operations, owner, other):
     def check(operation):
-        if "{" not in operation.path:
+        # What is known of an address is everybody's.
+        if "{" not in operation.path or "{ip}" in operation.path:
             return False
         theirs = own_path(operation, owner)
         seen = problem(operation.send(other, theirs), 404, "not_found")
@@ -204,7 +207,7 @@ def test_ids_that_are_none_do_not_exist(operations, owner):
             return False
         for nonsense in ("1", "nonsense", "null", "00000000-0000-0000-0000-000000000000", "%27%20OR%201=1",
                          "../../etc/passwd".replace("/", "%2F"), "é", "x" * 300):
-            answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring"))
+            answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring").replace("{ip}", "8.8.8.8"))
             problem(answer, 404, "not_found")
 
     each(operations, check)
@@ -216,7 +219,7 @@ def test_an_undeclared_method_is_refused_with_those_allowed(document, owner):
         if not path.startswith("/api/"):
             continue
         declared = {method.upper() for method in METHODS if method in item}
-        target = path.replace("{id}", MISSING_ID).replace("{name}", "spring")
+        target = path.replace("{id}", MISSING_ID).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
         for method in {method.upper() for method in METHODS} - declared | {"TRACE", "BREW"}:
             answer = owner.request(method, target)
             allowed = {word.strip() for word in answer.headers.get("Allow", "").split(",")}

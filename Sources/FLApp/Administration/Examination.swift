@@ -1,3 +1,4 @@
+import FLGeoIP
 import FLMariaDB
 import FLValues
 import Foundation
@@ -34,6 +35,7 @@ extension App {
       look(atFilesOf: settings)
       look(atStateOf: settings)
       look(atSocketOf: settings)
+      look(atGeoIPOf: settings)
       look(atDatabaseOf: settings)
     }
 
@@ -146,6 +148,36 @@ extension App {
         )
       } else {
         add("files", "the last \(last.count) files are on the disk")
+      }
+    }
+
+    private mutating func look(atGeoIPOf settings: Settings) {
+      if let address = settings.geoIPProvider {
+        let host = WebURL(address.replacing("{ip}", with: "ip"))?.host ?? ""
+        add("GeoIP provider", "\(host) is asked for what the databases do not know")
+      }
+      guard settings.geoIPDirectory != nil else {
+        // To do without is no mistake.
+        add("GeoIP", "FL_GEOIP_DIR is not set: clicks get no country, and look-ups need FL_GEOIP_URL")
+        return
+      }
+      var logger = Logger(label: "doctor")
+      logger.logLevel = .critical
+      let databases = GeoDatabases(
+        directory: settings.geoIPDirectory, copies: settings.state + "/run/geoip", logger: logger)
+      if let problem = databases.problem, databases.reports.isEmpty {
+        // The directory may be filled later, and all but GeoIP works without.
+        add("GeoIP", problem + ": clicks get no country; scripts/geoip-update fetches databases")
+      }
+      for report in databases.reports {
+        let days = report.database.map { (Timestamp.now - $0.builtAt).components.seconds / 86_400 } ?? 0
+        if let problem = report.problem {
+          fail(
+            "GeoIP", "\(report.name): \(problem)", "Replace the file; scripts/geoip-update fetches databases."
+          )
+        } else if let database = report.database {
+          add("GeoIP", "\(report.name): \(database.type), \(days) days old")
+        }
       }
     }
 

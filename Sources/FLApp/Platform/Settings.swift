@@ -24,6 +24,12 @@ public struct Settings: Sendable {
   public var hosts = 1
   /// The Unix socket of `fastlinkit serve`; nil where it is handed over by whoever starts the program.
   public var socket: String?
+  /// The directory with the operator's GeoIP databases; nil for none.
+  public var geoIPDirectory: String?
+  /// The address of a GeoIP provider with `{ip}` in it; nil for none. It may hold a key.
+  public var geoIPProvider: String?
+  /// How many seconds the provider may take.
+  public var geoIPTimeout = 2
   /// How the database is reached.
   public var database: Database.Configuration
 
@@ -117,6 +123,14 @@ public struct Settings: Sendable {
     socket = value("FL_SOCKET").map(Self.absolute)
     share = Self.absolute(value("FL_SHARE") ?? Self.programDirectory + "/../share/fastlinkit")
     scalar = Self.absolute(value("FL_SCALAR") ?? share + "/scalar")
+    geoIPDirectory = value("FL_GEOIP_DIR").map(Self.absolute)
+    geoIPProvider = value("FL_GEOIP_URL")
+    if let address = geoIPProvider,
+      !address.contains("{ip}") || WebURL(address.replacing("{ip}", with: "ip")) == nil
+    {
+      throw Failure(description: "FL_GEOIP_URL must be an address like https://ipwho.is/{ip}.")
+    }
+    geoIPTimeout = try number("FL_GEOIP_TIMEOUT", 2, 1...10)
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")
     database.host = value("FL_DB_HOST") ?? "localhost"

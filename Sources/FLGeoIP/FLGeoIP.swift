@@ -1,1 +1,0 @@
-// Written by what comes next.
