@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS qrcodes (
   background_color  CHAR(7)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT '#rrggbb',
   is_transparent    BOOLEAN      NOT NULL DEFAULT FALSE COMMENT 'the background is left out of the image',
   logo_file_id      BINARY(16)   NULL,
+  logo_size         TINYINT      NOT NULL COMMENT 'the longer side of the logo, in per cent of the symbol',
   error_correction  CHAR(1)      CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'L, M, Q or H',
   margin            TINYINT      NOT NULL COMMENT 'the quiet zone, in modules',
   module_shape      VARCHAR(16)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'square, rounded, …',

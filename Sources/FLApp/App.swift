@@ -65,15 +65,18 @@ public final class App: Sendable {
     idempotency = Idempotency(database: database, settings: settings)
     limits = RateLimits(table: try SharedTable(path: settings.state + "/run/limits", count: 1 << 16))
 
+    let links = LinkService(database: database, generations: generations, passwords: passwords)
+    let clicks = ClickRoutes(database: database)
+    let qrcodes = QRCodeService(
+      database: database, links: links,
+      logos: Logos(files: LogoFiles(database: database, state: settings.state)),
+      font: Caption(path: settings.font), baseURL: settings.baseURL)
     let openAPI = Documents.OpenAPIBytes()
     let routes = App.routes(
       accounts: AccountRoutes(database: database, accounts: accounts, tokens: tokens),
       plans: PlanRoutes(database: database), keys: APIKeyRoutes(database: database, generations: generations),
-      links: LinkRoutes(
-        database: database,
-        links: LinkService(database: database, generations: generations, passwords: passwords),
-        baseURL: settings.baseURL),
-      clicks: ClickRoutes(database: database),
+      links: LinkRoutes(database: database, links: links, baseURL: settings.baseURL), clicks: clicks,
+      qrcodes: QRCodeRoutes(database: database, qrcodes: qrcodes, clicks: clicks),
       documents: Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI))
     let server = settings.baseURL
     openAPI.set { OpenAPI.document(App.info, server: server, routes: routes) }
@@ -93,9 +96,10 @@ public final class App: Sendable {
   /// All operations of the API, service by service.
   private static func routes(
     accounts: AccountRoutes, plans: PlanRoutes, keys: APIKeyRoutes, links: LinkRoutes, clicks: ClickRoutes,
-    documents: Documents
+    qrcodes: QRCodeRoutes, documents: Documents
   ) -> [Route] {
-    accounts.routes + plans.routes + keys.routes + links.routes + clicks.routes + documents.routes
+    accounts.routes + plans.routes + keys.routes + links.routes + clicks.routes + qrcodes.routes
+      + documents.routes
   }
 
   static let info = OpenAPI.Info(
@@ -108,7 +112,8 @@ public final class App: Sendable {
       the redirect, and with a `+` behind it a preview.
       """,
     tags: [
-      ("Links", "Short links and their tags."), ("Statistics", "Who followed the links."),
+      ("Links", "Short links and their tags."), ("QR codes", "QR codes of links, and their images."),
+      ("Statistics", "Who followed the links."),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),
       ("Account", "Plans, and what was used of them."),
       ("Documents", "This document, and the health of the service."),

@@ -34,14 +34,14 @@ struct ClickRoutes {
     ]
   }
 
-  private static let from: Parameter<Timestamp?> = .query(
+  static let from: Parameter<Timestamp?> = .query(
     "from", .optional(.timestamp), "The start; 30 days before `to` unless given.")
-  private static let to: Parameter<Timestamp?> = .query(
+  static let to: Parameter<Timestamp?> = .query(
     "to", .optional(.timestamp), "The end; now unless given.")
-  private static let interval: Parameter<StatisticsInterval> = .query(
+  static let interval: Parameter<StatisticsInterval> = .query(
     "interval", Shape<StatisticsInterval>.oneOf(StatisticsInterval.self).defaulting(to: .day),
     "The length of a point of `series`.")
-  private static let zone: Parameter<String> = .query(
+  static let zone: Parameter<String> = .query(
     "timezone", Shape<String>.text(1...64).defaulting(to: "UTC"),
     "An IANA name, in whose local time points begin.")
 

@@ -19,28 +19,41 @@ struct LinkService: Sendable {
     }
     let link = try translatingDuplicates {
       try database.transaction { connection in
-        try takeAllowance(of: account, plan, on: connection, at: now)
-        var link = Link(new, passwordHash: hash, at: now)
-        link.shortCode = try takeCode(new.shortCode, for: link.id, account: account, on: connection, at: now)
-        try LinkRows(account: account, queries: connection).insert(link)
-        if !new.tags.isEmpty {
-          let tags = TagRows(account: account, queries: connection)
-          try tags.add(new.tags, to: link.id, at: now)
-          link.tags = try tags.names(of: [link.id])[link.id] ?? []
-        }
-        return link
+        try insert(new, passwordHash: hash, account: account, plan: plan, on: connection, at: now)
       }
     }
     generations.changed(.code(link.shortCode))
     return link
   }
 
+  /// Makes a link as a part of a transaction. When that is done, `wasChanged` is to be called with it, and
+  /// `translatingDuplicates` to stand around.
+  /// - Throws: `Problem` 403 or 409, `DatabaseError`.
+  func insert(
+    _ new: NewLink, passwordHash: String?, account: AccountID, plan: Plan, on connection: Connection,
+    at now: Timestamp
+  ) throws -> Link {
+    try takeAllowance(of: account, plan, on: connection, at: now)
+    var link = Link(new, passwordHash: passwordHash, at: now)
+    link.shortCode = try takeCode(new.shortCode, for: link.id, account: account, on: connection, at: now)
+    try LinkRows(account: account, queries: connection).insert(link)
+    if !new.tags.isEmpty {
+      let tags = TagRows(account: account, queries: connection)
+      try tags.add(new.tags, to: link.id, at: now)
+      link.tags = try tags.names(of: [link.id])[link.id] ?? []
+    }
+    return link
+  }
+
+  /// Has every process of the host look at the link anew.
+  func wasChanged(_ code: ShortCode) { generations.changed(.code(code)) }
+
   private func takeAllowance(
     of account: AccountID, _ plan: Plan, on connection: Connection, at now: Timestamp
   ) throws {
     let rows = PlanRows(queries: connection)
     let month = now.startOfMonth
-    guard try !rows.takeLinks(1, of: account, in: month, limit: plan.linksPerMonth) else { return }
+    guard try !rows.take(.links, of: account, in: month, limit: plan.linksPerMonth) else { return }
     try refuseUsedUp(account, plan, rows, at: now)
   }
 
@@ -123,11 +136,25 @@ struct LinkService: Sendable {
       let rows = LinkRows(account: account, queries: connection)
       guard let link = try rows.lock(id) else { throw Problem.notFound }
       try preconditions.check(link.tag)
-      try rows.delete(id)
-      try PublicCodeRows(queries: connection).retire(link.shortCode, account: account, at: now)
+      try remove(link, account: account, on: connection, at: now)
       return link
     }
     generations.changed(.code(link.shortCode))
+  }
+
+  /// Takes a link away as a part of a transaction.
+  func remove(_ link: Link, account: AccountID, on connection: Connection, at now: Timestamp) throws {
+    try LinkRows(account: account, queries: connection).delete(link.id)
+    try PublicCodeRows(queries: connection).retire(link.shortCode, account: account, at: now)
+  }
+
+  /// Has a locked link lead elsewhere, as a part of a transaction.
+  func redirect(
+    _ link: Link, to destination: WebURL, account: AccountID, on connection: Connection, at now: Timestamp
+  ) throws {
+    var link = link
+    link.destination = destination.text
+    try LinkRows(account: account, queries: connection).update(link, at: now)
   }
 
   /// Changes the tags of a link by `change`; answers what it has then.
@@ -149,7 +176,7 @@ struct LinkService: Sendable {
     }
   }
 
-  private func translatingDuplicates<Result>(_ body: () throws -> Result) throws -> Result {
+  func translatingDuplicates<Result>(_ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch DatabaseError.duplicate(constraint: "links_external_id") {

@@ -23,10 +23,22 @@ struct PlanRows {
     return (try row?["links"] ?? 0, try row?["qrcodes"] ?? 0)
   }
 
-  /// Takes `count` links of the month's allowance; false, and nothing taken, where less is left.
+  /// What is counted by the month.
+  enum Allowance {
+    case links, qrcodes
+
+    fileprivate var column: SQL {
+      switch self {
+      case .links: "links"
+      case .qrcodes: "qrcodes"
+      }
+    }
+  }
+
+  /// Takes one of the month's allowance; false, and nothing taken, where none is left.
   ///
-  /// In the transaction that makes them, so that what fails gives back what it took.
-  func takeLinks(_ count: Int, of account: AccountID, in month: Timestamp, limit: Int?) throws -> Bool {
+  /// In the transaction that makes it, so that what fails gives back what it took.
+  func take(_ allowance: Allowance, of account: AccountID, in month: Timestamp, limit: Int?) throws -> Bool {
     // Not INSERT IGNORE, whose shared lock on a row that is there two creates would hold at once, and each wait
     // for the other's to go.
     _ = try queries.run(
@@ -36,9 +48,9 @@ struct PlanRows {
       """)
     return try queries.run(
       """
-      UPDATE usage_months SET links = links + \(count)
+      UPDATE usage_months SET \(allowance.column) = \(allowance.column) + 1
       WHERE account_id = \(account) AND month = DATE(\(month))
-        AND (\(limit) IS NULL OR links + \(count) <= \(limit))
+        AND (\(limit) IS NULL OR \(allowance.column) < \(limit))
       """) == 1
   }
 }

@@ -92,6 +92,15 @@ public struct Caller: Sendable {
     }
   }
 
+  /// Checks that an API key may read what belongs to `scope`, where an operation of another scope shows it.
+  /// - Throws: `Problem` 403.
+  func checkReading(_ scope: Scope) throws(Problem) {
+    guard case .key(_, let grants) = credential, !grants.isEmpty,
+      !grants.contains(where: { $0.scope == scope })
+    else { return }
+    throw .scopeMissing("\(scope.rawValue):read")
+  }
+
   /// Checks that this caller may call an operation.
   /// - Throws: `Problem` 401 or 403.
   func check(_ route: Route) throws(Problem) {
@@ -108,9 +117,7 @@ public struct Caller: Sendable {
         !grants.contains(where: { $0.scope.rawValue == name && (isRead || !$0.isReadOnly) })
       {
         let required = isRead ? "\(name):read" : name
-        throw Problem(
-          403, "scope_missing", "The API key lacks a scope.", detail: "This needs the scope \(required).",
-          members: ["requiredScope": .string(required)])
+        throw .scopeMissing(required)
       }
       if let feature = Scope(rawValue: name)?.feature, !member.plan.features.contains(feature) {
         throw .planLimit(
@@ -119,5 +126,14 @@ public struct Caller: Sendable {
       }
     default: break
     }
+  }
+}
+
+extension Problem {
+  /// 403: the API key may not do this.
+  fileprivate static func scopeMissing(_ required: String) -> Problem {
+    Problem(
+      403, "scope_missing", "The API key lacks a scope.", detail: "This needs the scope \(required).",
+      members: ["requiredScope": .string(required)])
   }
 }

@@ -16,6 +16,10 @@ public struct Settings: Sendable {
   public var share: String
   /// The directory with Scalar's `standalone.js`.
   public var scalar: String
+  /// The font file that captions of QR codes are drawn in.
+  public var font = Settings.standardFont
+  /// Where Debian's package fonts-dejavu-core has it.
+  public static let standardFont = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
   /// How many hosts this copy runs on. With more than one nothing is remembered that another host could revoke.
   public var hosts = 1
   /// The Unix socket of `fastlinkit serve`; nil where it is handed over by whoever starts the program.
@@ -104,6 +108,7 @@ public struct Settings: Sendable {
     // As browsers write it, which it is compared with.
     baseURL = url.origin
     hosts = try number("FL_HOSTS", 1, 1...1000)
+    font = Self.absolute(value("FL_FONT") ?? Self.standardFont)
     socket = value("FL_SOCKET").map(Self.absolute)
     share = Self.absolute(value("FL_SHARE") ?? Self.programDirectory + "/../share/fastlinkit")
     scalar = Self.absolute(value("FL_SCALAR") ?? share + "/scalar")
