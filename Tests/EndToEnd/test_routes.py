@@ -73,6 +73,8 @@ def own_path(operation, account):
         identifier = account.link(tags=["spring"])["id"]
     elif path.startswith("/api/api-keys/{id}"):
         identifier = account.new_key()["id"]
+    elif path.startswith("/api/qrcodes/{id}"):
+        identifier = account.qrcode()["id"]
     else:
         pytest.fail(f"this test does not know how to make what {path} is about: teach it")
     return path.replace("{id}", identifier).replace("{name}", "spring")

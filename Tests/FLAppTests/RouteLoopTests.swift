@@ -89,10 +89,15 @@ import Testing
     let link = try anna.link(["tags": ["x"]])
     let linkID = try link.string("id")
     let keyID = try anna.post("/api/api-keys", ["name": "k"]).string("id")
+    let codeID = try anna.post("/api/qrcodes", ["destinationUrl": "https://example.org/"]).string("id")
     var seen = 0
     for route in routes where route.path.contains("{id}") {
       let id = try #require(
-        route.path.hasPrefix("/api/links/") ? linkID : route.path.hasPrefix("/api/api-keys/") ? keyID : nil,
+        route.path.hasPrefix("/api/links/")
+          ? linkID
+          : route.path.hasPrefix("/api/api-keys/")
+            ? keyID
+            : route.path.hasPrefix("/api/qrcodes/") ? codeID : nil,
         "say here whose id \(route.path) has")
       let answer = stranger.send(route.method, path(route, id: id), [:], body(route))
       #expect(answer.status == 404 && answer.code == "not_found", "\(route.operation)")
