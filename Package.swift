@@ -98,7 +98,7 @@ let package = Package(
       name: "FLAppTests",
       dependencies: [
         "FLApp", "FLCrypto", "FLDelivery", "FLHTTP", "FLMariaDB", "FLTestDatabase", "FLValues",
-        "click-spooler",
+        "click-spooler", "FLQRCode",
         httpTypes, logging,
       ], swiftSettings: common),
   ],

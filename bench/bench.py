@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 import geoip as addresses
+import qr as codes
 from load import BROWSER, Results, alternate, compare, wrk
 from seed import Database, add_clicks, copy_link
 
@@ -299,7 +300,12 @@ def geoip(small, results, rounds, seconds, _):
     addresses.geoip(small, results, rounds, seconds, CONSTANT)
 
 
-PARTS = {part.__name__: part for part in (redirect, api, geoip, scale, stats, memory, cgi, files)}
+def qr(small, results, rounds, seconds, quick):
+    """Drawing a QR code with a logo."""
+    codes.qr(small, results, rounds, seconds, quick, STATE)
+
+
+PARTS = {part.__name__: part for part in (redirect, api, geoip, scale, stats, memory, cgi, files, qr)}
 
 
 def main():

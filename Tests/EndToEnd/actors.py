@@ -87,6 +87,12 @@ class Actor:
         """A new file."""
         return created(self.upload(content, name, **fields))
 
+    def qrcode(self, **members):
+        """A new QR code, with a link of its own unless told."""
+        if "linkId" not in members:
+            members.setdefault("destinationUrl", "https://example.org/")
+        return created(self.post("/api/qrcodes", members))
+
     def stats(self, link, **query):
         return ok(self.get(f"/api/links/{link['id']}/stats", params=query))
 

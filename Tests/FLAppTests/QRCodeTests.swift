@@ -40,7 +40,7 @@ import Testing
     #expect(made.location == (try path(made)), "\(made.text)")
     let shortCode = try link.string("shortCode")
     #expect(made["shortCode"]?.string == shortCode && made["destinationUrl"] == link["destinationUrl"])
-    #expect(made["encodedText"]?.string == "\(House.origin)/\(shortCode)?qr=1" && made["ownsLink"] == false)
+    #expect(made["content"]?.string == "\(House.origin)/\(shortCode)?qr=1" && made["ownsLink"] == false)
     #expect(made["foregroundColor"] == "#000000" && made["backgroundColor"] == "#ffffff")
     #expect(made["errorCorrection"] == "M" && made["margin"] == 4 && made["moduleShape"] == "square")
     for name in ["title", "logoFileId", "caption", "lastScannedAt", "fileId"] {
@@ -48,7 +48,7 @@ import Testing
     }
     #expect(anna.get(try path(made)).bytes == made.bytes)
     let second = anna.post("/api/qrcodes", ["linkId": .string(try link.string("id")), "title": "Poster"])
-    #expect(second["encodedText"]?.string == "\(House.origin)/\(shortCode)?qr=2")
+    #expect(second["content"]?.string == "\(House.origin)/\(shortCode)?qr=2")
     // The link tells of its first one, and goes without it.
     let read = anna.get(try link.path())
     #expect(read["qrCode"]?["id"] == made["id"] && read.headers[.eTag] != link.headers[.eTag])
@@ -56,7 +56,7 @@ import Testing
     #expect(anna.get(try link.path())["qrCode"]?["id"] == second["id"])
     // A mark is not given twice: the first code may still hang somewhere.
     let third = anna.post("/api/qrcodes", ["linkId": .string(try link.string("id"))])
-    #expect(third["encodedText"]?.string == "\(House.origin)/\(shortCode)?qr=3")
+    #expect(third["content"]?.string == "\(House.origin)/\(shortCode)?qr=3")
     #expect(anna.get("/api/qrcodes?linkId=\(try link.string("id"))")["total"] == 2)
     #expect(anna.delete(try link.path()).status == 204)
     #expect(anna.get(try path(third)).status == 404)
@@ -196,6 +196,10 @@ import Testing
     #expect(tag.hasPrefix("\"") && png.headers[.cacheControl] == "private, max-age=300")
     #expect(anna.get(path, [.ifNoneMatch: tag]).status == 304)
     #expect(anna.get(path).bytes == png.bytes)
+    // The address that the code tells has its version: what is there never changes.
+    let told = try made.string("imageUrl").dropFirst(House.origin.count)
+    let kept = anna.get(String(told) + "&size=600")
+    #expect(kept.headers[.cacheControl] == "private, max-age=31536000, immutable" && kept.bytes == png.bytes)
     let svg = anna.get(path + "?format=svg&size=200&download=true")
     #expect(svg.headers[.contentType] == "image/svg+xml" && svg.text.contains("A &amp; B &lt;x&gt;"))
     #expect(svg[field: "Content-Disposition"]?.hasPrefix("attachment; filename=\"qr-") == true)

@@ -35,7 +35,13 @@ public struct QRCode: Sendable {
 
   /// How the API shows codes of links whose short addresses begin with `baseURL`.
   static func shape(baseURL: String) -> Shape<QRCode> {
-    .output(
+    func image(_ format: QRCodeImage.Format) -> @Sendable (QRCode) -> String {
+      { code in
+        let version = QRCodeImage.version(of: code, baseURL: baseURL)
+        return "\(baseURL)/api/qrcodes/\(code.id)/image?format=\(format.rawValue)&v=\(version)"
+      }
+    }
+    return .output(
       "QRCode",
       [
         .init("id", \.id, .id()), .init("title", \.title, .optional(.string)),
@@ -44,8 +50,8 @@ public struct QRCode: Sendable {
         .init("destinationUrl", \.target.url, .optional(.string)),
         .init("fileId", \.target.file, .optional(.id())),
         .init("ownsLink", \.ownsLink, .bool),
-        .init("encodedText", { $0.text(baseURL: baseURL) }, .string),
-        .init("imageUrl", { "\(baseURL)/api/qrcodes/\($0.id)/image" }, .string),
+        .init("content", { $0.text(baseURL: baseURL) }, Shape.string.described("What the symbol says.")),
+        .init("imageUrl", image(.png), .string), .init("svgUrl", image(.svg), .string),
         .init("foregroundColor", \.look.foreground, .qrColor),
         .init("backgroundColor", \.look.background, .qrColor),
         .init("isTransparent", \.look.isTransparent, .bool),

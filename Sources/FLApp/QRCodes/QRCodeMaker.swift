@@ -69,7 +69,7 @@ struct QRCodeMaker: Sendable {
       .unavailable("This server has no font to draw captions with (FL_FONT).", retryAfter: 3600)
     case .tooSmall(let least):
       .invalid(
-        "size", "too_small", "An image of this size can't be read: at least \(least) pixels are needed here.")
+        "size", "too_small", "An image of this size can't be read; it needs at least \(least) pixels.")
     case .noMemory: .unavailable("There is no memory to draw with.", retryAfter: 5)
     }
   }

@@ -1,9 +1,7 @@
-import FLCrypto
 import FLHTTP
 import FLMariaDB
 import FLQRCode
 import FLValues
-import HTTPTypes
 
 /// QR codes, their images and their statistics.
 struct QRCodeRoutes {
@@ -64,8 +62,11 @@ struct QRCodeRoutes {
         .query("format", Self.format, "The kind of image."),
         .query("size", Self.size, "The width in pixels; one that is too small to be read is refused."),
         .query("download", Self.download, "Whether it is to be saved rather than shown."),
+        .query("v", Self.version, "The version, as `imageUrl` has it: the answer may then be kept for ever."),
         reply: .made("image/png", "image/svg+xml", description: "The image"),
-        handler: { call, id, format, size, download in try image(call, id, format, size, download) }),
+        handler: { call, id, format, size, download, version in
+          try image(call, id, format, size, download, version)
+        }),
       Route(
         .get, "/api/qrcodes/{id}/stats", "getQrCodeStatistics", access: .scope(.qrcodes), tag: "QR codes",
         summary: "Read the statistics of a QR code's scans", Self.id, ClickRoutes.from, ClickRoutes.to,
@@ -80,17 +81,13 @@ struct QRCodeRoutes {
   private static let id: Parameter<QRCodeID> = .path("id", .id(), "The QR code's id.")
   private static let search: Shape<String?> = .optional(.text(0...255))
   private static let link: Shape<LinkID?> = .optional(.id())
-  private static let format: Shape<ImageFormat> = Shape<ImageFormat>.oneOf(ImageFormat.self)
-    .defaulting(to: .png)
+  private static let format: Shape<QRCodeImage.Format> = Shape<QRCodeImage.Format>.oneOf(
+    QRCodeImage.Format.self
+  )
+  .defaulting(to: .png)
+  private static let version: Shape<String?> = .optional(.text(1...64))
   private static let size: Shape<Int> = Shape<Int>.integer(QRDrawing.sizes).defaulting(to: 600)
   private static let download: Shape<Bool> = Shape<Bool>.bool.defaulting(to: false)
-
-  /// The kinds of image.
-  enum ImageFormat: String, Sendable, CaseIterable {
-    case png, svg
-
-    var contentType: String { self == .png ? "image/png" : "image/svg+xml" }
-  }
 
   func find(_ call: Call, _ id: QRCodeID) throws -> QRCode {
     guard let code = try QRCodeRows(account: call.caller.account, queries: database).find(id) else {
@@ -116,42 +113,15 @@ struct QRCodeRoutes {
     return try codes.update(id, changes, account: call.caller.account, if: call.preconditions, at: call.now)
   }
 
-  func image(_ call: Call, _ id: QRCodeID, _ format: ImageFormat, _ size: Int, _ download: Bool) throws
-    -> Response
-  {
+  func image(
+    _ call: Call, _ id: QRCodeID, _ format: QRCodeImage.Format, _ size: Int, _ isDownload: Bool,
+    _ version: String?
+  ) throws -> Response {
     let code = try find(call, id)
-    let tag = tag(of: code, format, size)
-    var headers: HTTPFields = [.eTag: tag, .cacheControl: "private, max-age=300"]
-    if call.preconditions.isFresh(tag) { return Response(status: 304, headers: headers) }
-    let logo = try codes.maker.logo(of: code.look, account: call.caller.account)
-    let drawing = try codes.maker.drawing(of: code, logo, fitting: true)
-    let bytes: [UInt8]
-    do throws(QRDrawing.Refusal) {
-      switch format {
-      case .png: bytes = try drawing.png(size: size)
-      case .svg: bytes = try drawing.svg(size: size, title: code.title ?? code.look.caption ?? "QR code")
-      }
-    } catch {
-      throw QRCodeMaker.problem(error)
+    let image = QRCodeImage(code: code, format: format, size: size, isDownload: isDownload, version: version)
+    return try image.respond(baseURL: codes.maker.baseURL, if: call.preconditions) {
+      let logo = try codes.maker.logo(of: code.look, account: call.caller.account)
+      return try codes.maker.drawing(of: code, logo, fitting: true)
     }
-    headers[.contentType] = format.contentType
-    headers[.contentTypeOptions] = "nosniff"
-    headers[.contentSecurityPolicy] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
-    headers[.contentDisposition] =
-      "\(download ? "attachment" : "inline"); filename=\"qr-\(code.shortCode).\(format.rawValue)\""
-    return Response(status: 200, headers: headers, body: .bytes(bytes))
-  }
-
-  /// The strong tag of an image: a digest of all that is drawn.
-  private func tag(of code: QRCode, _ format: ImageFormat, _ size: Int) -> String {
-    let look = code.look
-    let parts = [
-      "\(QRDrawing.version)", format.rawValue, "\(size)", code.text(baseURL: codes.maker.baseURL),
-      look.foreground.description, look.background.description, "\(look.isTransparent)",
-      look.logoFileID.map(\.description) ?? "", "\(look.logoSize)", look.drawnCorrection.rawValue,
-      "\(look.margin)", look.moduleShape.rawValue, look.caption ?? "", code.title ?? "",
-    ]
-    let digest = SHA256.digest(Array(parts.joined(separator: "\u{0}").utf8))
-    return "\"\(Hex.encode(Array(digest.prefix(16))))\""
   }
 }
