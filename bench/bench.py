@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 
 from load import BROWSER, Results, alternate, compare, wrk
+from qr import qr
 from seed import Database, add_clicks, copy_link
 
 STATE = os.environ["BENCH_STATE"]
@@ -215,7 +216,7 @@ def cgi(small, results, rounds, seconds, quick):
     results.promise(clicks == times, f"every redirect by plain CGI is one click: {times} answered, {clicks} clicks")
 
 
-PARTS = {part.__name__: part for part in (redirect, api, scale, stats, memory, cgi)}
+PARTS = {part.__name__: part for part in (redirect, api, scale, stats, memory, cgi, qr)}
 
 
 def main():

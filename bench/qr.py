@@ -21,15 +21,15 @@ def _png(side):
             + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
-def qr(small, results, rounds, seconds, quick, state):
+def qr(small, results, _rounds, _seconds, quick):
     """The image of a QR code with a logo, 600 pixels wide."""
     logo, content = uuid.uuid4(), _png(600)
     text = str(logo)
-    folder = os.path.join(state, small.name, "files", text[-4:-2], text[-2:])
+    folder = os.path.join(os.environ["BENCH_STATE"], small.name, "files", text[-4:-2], text[-2:])
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, text), "wb") as file:
         file.write(content)
-    small.database.run(
+    small.database.sql(
         "INSERT INTO files (id, account_id, name, content_type, size, sha256, created_at, updated_at)"
         f" SELECT UNHEX('{logo.hex}'), id, 'logo', 'image/png', {len(content)}, REPEAT('0', 32), NOW(6), NOW(6)"
         " FROM accounts LIMIT 1")
