@@ -36,7 +36,7 @@ final class GDImage {
     }
     unsafe indexes.withUnsafeBufferPointer { indexes in
       for row in 0..<height {
-        guard let line = unsafe image.pointee.pixels[row], let first = unsafe indexes.baseAddress else {
+        guard let line = unsafe image.pointee.pixels[row], let first = indexes.baseAddress else {
           continue
         }
         unsafe line.update(from: first + row * width, count: width)
