@@ -36,8 +36,10 @@ final class GDImage {
     }
     unsafe indexes.withUnsafeBufferPointer { indexes in
       for row in 0..<height {
-        guard let line = unsafe image.pointee.pixels[row] else { continue }
-        unsafe line.update(from: indexes.baseAddress! + row * width, count: width)
+        guard let line = unsafe image.pointee.pixels[row], let first = indexes.baseAddress else {
+          continue
+        }
+        unsafe line.update(from: first + row * width, count: width)
       }
     }
   }
