@@ -37,7 +37,7 @@ let package = Package(
     .systemLibrary(name: "CQREncode", pkgConfig: "libqrencode"),
     .systemLibrary(name: "CGD"),
     .systemLibrary(name: "CMaxMindDB", pkgConfig: "libmaxminddb"),
-    .systemLibrary(name: "CCurl", pkgConfig: "libcurl"),
+    .systemLibrary(name: "CCurl"),
 
     // The libraries, each hiding one thing. Imports only ever point down.
     .target(name: "FLValues", swiftSettings: common),

@@ -5,34 +5,42 @@ import CGD
 final class GDImage {
   private let image: gdImagePtr
 
-  /// libgd is made ready once: silent, and with its fonts' lock, which it would else make at the first caption of
-  /// each of several threads at once.
-  private static let isReady: Bool = {
-    fl_gd_silence()
-    return gdFontCacheSetup() == 0
-  }()
+  /// What is called of libgd.
+  private let gd: fl_gd
 
-  private init(owning image: gdImagePtr) { unsafe self.image = image }
+  /// libgd, loaded when it is needed first; nil where it is not there.
+  private static let library: fl_gd? = unsafe withUnsafeTemporaryAllocation(of: fl_gd.self, capacity: 1) {
+    guard let place = $0.baseAddress, unsafe fl_gd_load(place) else { return nil }
+    return unsafe place.pointee
+  }
 
-  deinit { unsafe gdImageDestroy(image) }
+  private init(owning image: gdImagePtr, of gd: fl_gd) {
+    unsafe self.image = image
+    self.gd = gd
+  }
+
+  deinit { unsafe gd.gdImageDestroy(image) }
 
   /// An image in true colour, transparent at first; nil without memory. One that is opaque in the end takes a
   /// quarter less time to encode without `savingAlpha`.
   convenience init?(width: Int, height: Int, savingAlpha: Bool = true) {
-    guard Self.isReady, let image = unsafe gdImageCreateTrueColor(Int32(width), Int32(height)) else {
+    guard let gd = Self.library, let image = unsafe gd.gdImageCreateTrueColor(Int32(width), Int32(height))
+    else {
       return nil
     }
-    unsafe self.init(owning: image)
-    unsafe gdImageSaveAlpha(image, savingAlpha ? 1 : 0)
+    unsafe self.init(owning: image, of: gd)
+    unsafe gd.gdImageSaveAlpha(image, savingAlpha ? 1 : 0)
   }
 
   /// An image of which each pixel of `rows` is an index into `palette`, of 256 colours at most.
   convenience init?(width: Int, height: Int, palette: [GDColor], indexes: [UInt8]) {
-    guard Self.isReady, let image = unsafe gdImageCreate(Int32(width), Int32(height)) else { return nil }
-    unsafe self.init(owning: image)
-    unsafe gdImageSaveAlpha(image, 1)
+    guard let gd = Self.library, let image = unsafe gd.gdImageCreate(Int32(width), Int32(height)) else {
+      return nil
+    }
+    unsafe self.init(owning: image, of: gd)
+    unsafe gd.gdImageSaveAlpha(image, 1)
     for color in palette {
-      unsafe gdImageColorAllocateAlpha(image, color.red, color.green, color.blue, color.alpha)
+      unsafe _ = gd.gdImageColorAllocateAlpha(image, color.red, color.green, color.blue, color.alpha)
     }
     unsafe indexes.withUnsafeBufferPointer { indexes in
       for row in 0..<height {
@@ -49,19 +57,19 @@ final class GDImage {
 
   /// Decodes an image; nil where it is broken.
   convenience init?(_ format: Format, bytes: [UInt8]) {
-    guard Self.isReady else { return nil }
+    guard let gd = Self.library else { return nil }
     var bytes = bytes
     let count = Int32(bytes.count)
     let decoded = unsafe bytes.withUnsafeMutableBytes { buffer in
       switch format {
-      case .png: unsafe gdImageCreateFromPngPtr(count, buffer.baseAddress)
+      case .png: unsafe gd.gdImageCreateFromPngPtr(count, buffer.baseAddress)
       // 0: what libjpeg only warns of, such as an end that came too early, is an error.
-      case .jpeg: unsafe gdImageCreateFromJpegPtrEx(count, buffer.baseAddress, 0)
-      case .webp: unsafe gdImageCreateFromWebpPtr(count, buffer.baseAddress)
+      case .jpeg: unsafe gd.gdImageCreateFromJpegPtrEx(count, buffer.baseAddress, 0)
+      case .webp: unsafe gd.gdImageCreateFromWebpPtr(count, buffer.baseAddress)
       }
     }
     guard let decoded = unsafe decoded else { return nil }
-    unsafe self.init(owning: decoded)
+    unsafe self.init(owning: decoded, of: gd)
   }
 
   var width: Int { unsafe Int(image.pointee.sx) }
@@ -76,8 +84,8 @@ final class GDImage {
 
   /// Draws all of `source` into a part of this image, averaging where it gets smaller.
   func draw(_ source: GDImage, x: Int, y: Int, width: Int, height: Int, blending: Bool) {
-    unsafe gdImageAlphaBlending(image, blending ? 1 : 0)
-    unsafe gdImageCopyResampled(
+    unsafe gd.gdImageAlphaBlending(image, blending ? 1 : 0)
+    unsafe gd.gdImageCopyResampled(
       image, source.image, Int32(x), Int32(y), 0, 0, Int32(width), Int32(height), Int32(source.width),
       Int32(source.height))
   }
@@ -86,16 +94,16 @@ final class GDImage {
   /// be used.
   func draw(_ text: String, font: String, pixels: Double, x: Int, y: Int) -> Bool {
     var corners = [Int32](repeating: 0, count: 8)
-    return unsafe gdImageStringFT(
+    return unsafe gd.gdImageStringFT(
       image, &corners, 0xFFFFFF, font, pixels * 0.75, 0, Int32(x), Int32(y), Self.spelled(text)) == nil
   }
 
   /// From the left end of a line of text to its right end, in pixels; nil where the font can't be used.
   static func extent(of text: String, font: String, pixels: Double) -> ClosedRange<Int>? {
-    guard isReady else { return nil }
+    guard let gd = library else { return nil }
     var corners = [Int32](repeating: 0, count: 8)
     guard
-      unsafe gdImageStringFT(nil, &corners, 0, font, pixels * 0.75, 0, 0, 0, spelled(text)) == nil,
+      unsafe gd.gdImageStringFT(nil, &corners, 0, font, pixels * 0.75, 0, 0, 0, spelled(text)) == nil,
       corners[0] <= corners[2]
     else { return nil }
     return Int(corners[0])...Int(corners[2])
@@ -106,7 +114,7 @@ final class GDImage {
 
   /// Reduces a small opaque image to so many colours, dithered where it has more; answers them, and each pixel's.
   func reduced(to count: Int) -> (palette: [GDColor], indexes: [UInt8])? {
-    guard unsafe gdImageTrueColorToPalette(image, 1, Int32(count)) != 0 else { return nil }
+    guard unsafe gd.gdImageTrueColorToPalette(image, 1, Int32(count)) != 0 else { return nil }
     let palette = (0..<(unsafe image.pointee.colorsTotal)).map { place in
       GDColor(pixel: unsafe fl_gd_palette(image, place))
     }
@@ -121,8 +129,8 @@ final class GDImage {
   /// The image as a PNG; nil without memory. `level` is zlib's, 0 to 9.
   func png(level: Int) -> [UInt8]? {
     var count: Int32 = 0
-    guard let bytes = unsafe gdImagePngPtrEx(image, &count, Int32(level)) else { return nil }
-    defer { unsafe gdFree(bytes) }
+    guard let bytes = unsafe gd.gdImagePngPtrEx(image, &count, Int32(level)) else { return nil }
+    defer { unsafe gd.gdFree(bytes) }
     return unsafe Array(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
   }
 }

@@ -52,9 +52,6 @@ public final class HTTPClient: Sendable {
   private let idle = Mutex<[Handle]>([])
   private static let mostIdle = 4
 
-  /// curl_global_init must come once, before all else.
-  private static let isReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
-
   /// A client that calls itself `userAgent`.
   public init(limits: Limits, userAgent: String) {
     self.limits = limits
@@ -63,7 +60,7 @@ public final class HTTPClient: Sendable {
 
   /// Fetches what is at `address`.
   public func get(_ address: String) throws(Failure) -> Reply {
-    guard Self.isReady, let handle = idle.withLock({ $0.popLast() }) ?? Handle() else {
+    guard let handle = idle.withLock({ $0.popLast() }) ?? Handle() else {
       throw .broken(code: Int(CURLE_FAILED_INIT.rawValue))
     }
     defer {
@@ -76,13 +73,32 @@ public final class HTTPClient: Sendable {
 /// One of libcurl's handles with the connections that it keeps; one thread at a time has it.
 @safe private final class Handle: @unchecked Sendable {
   private let curl: UnsafeMutableRawPointer
+  /// What is called of libcurl; Swift can't call all of it.
+  private let library: UnsafePointer<fl_curl>
 
-  init?() {
-    guard let curl = unsafe curl_easy_init() else { return nil }
-    unsafe self.curl = unsafe curl
+  /// libcurl, loaded and made ready once, when it is needed first, and never given back; nil where it is not there.
+  @safe private struct Library: @unchecked Sendable {
+    let functions: UnsafePointer<fl_curl>
+
+    static let shared: Library? = {
+      let place = UnsafeMutablePointer<fl_curl>.allocate(capacity: 1)
+      guard unsafe fl_curl_load(place) else {
+        unsafe place.deallocate()
+        return nil
+      }
+      return unsafe Library(functions: UnsafePointer(place))
+    }()
   }
 
-  deinit { unsafe curl_easy_cleanup(curl) }
+  init?() {
+    guard let library = Library.shared, let curl = unsafe library.functions.pointee.curl_easy_init() else {
+      return nil
+    }
+    unsafe self.curl = unsafe curl
+    unsafe self.library = library.functions
+  }
+
+  deinit { unsafe library.pointee.curl_easy_cleanup(curl) }
 
   /// What was received, and how much may be.
   private final class Body {
@@ -96,7 +112,7 @@ public final class HTTPClient: Sendable {
   func get(_ address: String, _ limits: HTTPClient.Limits, _ userAgent: String) throws(HTTPClient.Failure)
     -> HTTPClient.Reply
   {
-    unsafe curl_easy_reset(curl)
+    unsafe library.pointee.curl_easy_reset(curl)
     let body = Body(limit: limits.bodyBytes)
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_FOLLOWLOCATION, 0)
@@ -108,7 +124,7 @@ public final class HTTPClient: Sendable {
     set(CURLOPT_USERAGENT, userAgent)
     set(CURLOPT_ACCEPT_ENCODING, "")
     set(CURLOPT_URL, address)
-    unsafe _ = fl_curl_set_writer(curl) { bytes, size, count, context in
+    unsafe _ = fl_curl_set_writer(library, curl) { bytes, size, count, context in
       guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
       let body = unsafe Unmanaged<Body>.fromOpaque(context).takeUnretainedValue()
       let length = size * count
@@ -119,15 +135,20 @@ public final class HTTPClient: Sendable {
       unsafe body.bytes.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: length))
       return length
     }
-    unsafe _ = fl_curl_set_pointer(curl, CURLOPT_WRITEDATA, Unmanaged.passUnretained(body).toOpaque())
-    let code = withExtendedLifetime(body) { unsafe curl_easy_perform(curl) }
+    unsafe _ = fl_curl_set_pointer(
+      library, curl, CURLOPT_WRITEDATA, Unmanaged.passUnretained(body).toOpaque())
+    let code = withExtendedLifetime(body) { unsafe library.pointee.curl_easy_perform(curl) }
     guard code == CURLE_OK else { throw body.isTooLarge ? .tooLarge : Self.failure(code) }
-    return HTTPClient.Reply(status: unsafe fl_curl_status(curl), body: body.bytes)
+    return HTTPClient.Reply(status: unsafe fl_curl_status(library, curl), body: body.bytes)
   }
 
-  private func set(_ option: CURLoption, _ value: Int) { unsafe _ = fl_curl_set_long(curl, option, value) }
+  private func set(_ option: CURLoption, _ value: Int) {
+    unsafe _ = fl_curl_set_long(library, curl, option, value)
+  }
 
-  private func set(_ option: CURLoption, _ value: String) { unsafe _ = fl_curl_set_text(curl, option, value) }
+  private func set(_ option: CURLoption, _ value: String) {
+    unsafe _ = fl_curl_set_text(library, curl, option, value)
+  }
 
   private static func failure(_ code: CURLcode) -> HTTPClient.Failure {
     switch code {

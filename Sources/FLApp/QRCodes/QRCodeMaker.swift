@@ -70,7 +70,7 @@ struct QRCodeMaker: Sendable {
     case .tooSmall(let least):
       .invalid(
         "size", "too_small", "An image of this size can't be read; it needs at least \(least) pixels.")
-    case .noMemory: .unavailable("There is no memory to draw with.", retryAfter: 5)
+    case .noMemory: .unavailable("The server can't draw: it has no memory left, or no libgd.", retryAfter: 60)
     }
   }
 }
