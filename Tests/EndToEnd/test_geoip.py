@@ -120,6 +120,18 @@ def test_reserved_addresses_are_refused(reader, ip):
     problem(reader.get(f"/api/geoip/{ip}"), 422, "ip_reserved")
 
 
+def test_a_path_is_read_as_it_stands(reader):
+    problem(reader.get("/api/geoip/%3A%3A1"), 422, "ip_reserved")
+    assert look(reader, "%38%31.2.69.1")["ip"] == "81.2.69.1"
+    for path in ("81.2.69.1/", "81.2.69.1/simple/", "81.2.69.1/Simple", "me/", "me/simple/x", "", "/81.2.69.1",
+                 "81.2.69.1/databases", "batch/simple/x"):
+        problem(reader.get(f"/api/geoip/{path}"), 404)
+    # One part of the path, which is no address.
+    problem(reader.get("/api/geoip/81.2.69.1%2Fsimple"), 422, "ip_invalid")
+    problem(reader.get("/api/geoip/ME"), 422, "ip_invalid")
+    assert problem(reader.post("/api/geoip/81.2.69.1", {}), 405)
+
+
 def test_the_own_address_is_reserved_here(reader):
     problem(reader.get("/api/geoip/me"), 422, "ip_reserved")
     problem(reader.get("/api/geoip/me/simple"), 422, "ip_reserved")
