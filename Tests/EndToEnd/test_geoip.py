@@ -394,6 +394,26 @@ def test_the_provider_is_asked_once_for_each_network(provided, provider):
     assert "secret-of-the-operator" not in house.log() + str(ok(key.get("/api/geoip/databases")))
 
 
+@pytest.mark.parametrize("left_out", [(), ("connection",), ("city",)], ids=["whole", "no network", "no city"])
+def test_every_process_has_what_the_provider_said(provided, provider, left_out):
+    def partly(handler):
+        ip = handler.path.split("/")[-1].split("?")[0]
+        members = {"ip": ip, "success": True, "country_code": "US", "city": "Mountain View",
+                   "connection": {"asn": 15169}}
+        handler.reply({name: value for name, value in members.items() if name not in left_out})
+
+    provider.behaviour = partly
+    house, key = provided
+    first = look(key, "8.8.8.8")
+    assert (first["countryCode"], first["cached"], first["source"]) == ("US", False, "127.0.0.1")
+    # Those that start now remember nothing: they find it in the table.
+    house.responder.stop()
+    house.start_responder()
+    for _ in range(2):
+        assert look(key, "8.8.8.8") == {**first, "cached": True}
+    assert len(provider.asked) == 1
+
+
 def test_many_at_once_ask_once(provided, provider):
     def slowly(handler):
         time.sleep(0.4)
