@@ -7,6 +7,12 @@ import Synchronization
 public struct GeoDatabaseError: Error, CustomStringConvertible {
   /// One sentence for the operator.
   public let description: String
+  /// Whether it is not the file's own fault, so that the same file may do later.
+  let isPassing: Bool
+
+  init(description: String, isPassing: Bool = false) {
+    (self.description, self.isPassing) = (description, isPassing)
+  }
 }
 
 /// One open database, a file in MaxMind's format; closed when nobody uses it any more.
