@@ -191,7 +191,10 @@ private struct Metadata {
     .Failure)
   {
     var found = self
+    var names: Set<String> = []
     try section.members(of: top, depth: 0) { section, name, value throws(DataSection.Failure) in
+      // Of two that are called the same, libmaxminddb takes the first, which would not have been looked at.
+      guard names.insert(name).inserted else { throw .malformed }
       switch (name, value.content) {
       case ("database_type", .text(let range)):
         found.type = section.text(range).flatMap(GeoRecord.clean) ?? ""

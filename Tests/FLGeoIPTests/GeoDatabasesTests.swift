@@ -48,6 +48,18 @@ import Testing
     #expect(databases().place(of: "8.8.8.8").country == "DE")
   }
 
+  @Test(
+    "Metadata that says something twice is damaged: libmaxminddb would believe the other one",
+    arguments: [("node_count", [0xC1, 1]), ("record_size", [0xA1, 24]), ("description", [0xE0])]
+      as [(String, [UInt8])])
+  func twice(name: String, value: [UInt8]) throws {
+    defer { try? FileManager.default.removeItem(at: place) }
+    try put(Self.file(metadata: [(name, value)]))
+    let databases = databases()
+    #expect(databases.isEmpty)
+    #expect(databases.reports.map(\.problem) == ["its metadata is damaged"])
+  }
+
   @Test func aFullDiskIsTriedAgain() throws {
     defer { try? FileManager.default.removeItem(at: place) }
     try put(Self.file())
