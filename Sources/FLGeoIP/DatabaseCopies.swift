@@ -49,7 +49,7 @@ struct DatabaseCopies {
       try Self.copy(path, version, to: new)
       let database = try GeoDatabase(path: new, name: name)
       guard unsafe rename(new, copy) == 0 else {
-        throw GeoDatabaseError(description: "its copy can't be written")
+        throw GeoDatabaseError(description: "its copy can't be written", isPassing: true)
       }
       removeOthers(of: name, but: copy)
       return database
@@ -96,7 +96,7 @@ struct DatabaseCopies {
     let descriptor = unsafe Glibc.open(directory + "/.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0, flock(descriptor, LOCK_EX) == 0 else {
       if descriptor >= 0 { close(descriptor) }
-      throw GeoDatabaseError(description: "the directory \(directory) can't be written to")
+      throw GeoDatabaseError(description: "the directory \(directory) can't be written to", isPassing: true)
     }
     defer { close(descriptor) }
     return try body()
@@ -107,12 +107,16 @@ struct DatabaseCopies {
     guard source >= 0 else { throw GeoDatabaseError(description: "it can't be read") }
     defer { close(source) }
     let target = unsafe Glibc.open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-    guard target >= 0 else { throw GeoDatabaseError(description: "its copy can't be written") }
+    guard target >= 0 else {
+      throw GeoDatabaseError(description: "its copy can't be written", isPassing: true)
+    }
     defer { close(target) }
     var left = version.size
     while left > 0 {
       let sent = sendfile(target, source, nil, min(left, 1 << 20))
-      if sent < 0 { throw GeoDatabaseError(description: "its copy can't be written (is the disk full?)") }
+      if sent < 0 {
+        throw GeoDatabaseError(description: "its copy can't be written (is the disk full?)", isPassing: true)
+      }
       if sent == 0 { break }
       left -= sent
     }

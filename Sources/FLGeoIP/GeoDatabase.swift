@@ -7,6 +7,12 @@ import Synchronization
 public struct GeoDatabaseError: Error, CustomStringConvertible {
   /// One sentence for the operator.
   public let description: String
+  /// Whether it is not the file's own fault, so that the same file may do later.
+  let isPassing: Bool
+
+  init(description: String, isPassing: Bool = false) {
+    (self.description, self.isPassing) = (description, isPassing)
+  }
 }
 
 /// One open database, a file in MaxMind's format; closed when nobody uses it any more.
@@ -185,7 +191,10 @@ private struct Metadata {
     .Failure)
   {
     var found = self
+    var names: Set<String> = []
     try section.members(of: top, depth: 0) { section, name, value throws(DataSection.Failure) in
+      // Of two that are called the same, libmaxminddb takes the first, which would not have been looked at.
+      guard names.insert(name).inserted else { throw .malformed }
       switch (name, value.content) {
       case ("database_type", .text(let range)):
         found.type = section.text(range).flatMap(GeoRecord.clean) ?? ""

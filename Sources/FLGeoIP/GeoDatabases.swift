@@ -44,6 +44,8 @@ public final class GeoDatabases: Sendable {
     var used: DatabaseCopies.Version?
     var database: GeoDatabase?
     var problem: String?
+    /// When the same version is to be tried again, where what failed may pass.
+    var retryAt: ContinuousClock.Instant?
   }
 
   private struct Looking {
@@ -55,12 +57,17 @@ public final class GeoDatabases: Sendable {
   public let directory: String?
   private let copies: DatabaseCopies
   private let logger: Logger
+  private let retryAfter: Duration
   private let looking = Mutex(Looking())
   private let current = Mutex(Snapshot([], [], 0))
   private let isReady = Atomic<Bool>(false)
 
-  /// The databases of `directory`; their copies go into `copies`, a directory of the program's own.
-  public init(directory: String?, copies: String, logger: Logger) {
+  /// The databases of `directory`; their copies go into `copies`, a directory of the program's own. What could not be
+  /// copied is tried again after `retryAfter`.
+  public init(
+    directory: String?, copies: String, logger: Logger, retryAfter: Duration = .seconds(60)
+  ) {
+    self.retryAfter = retryAfter
     self.directory = directory
     self.copies = DatabaseCopies(directory: copies)
     self.logger = logger
@@ -144,7 +151,9 @@ public final class GeoDatabases: Sendable {
     _ files: inout [String: Known]
   ) -> Bool {
     let known = files[name]
-    if known?.used == version { return false }
+    if let known, known.used == version {
+      guard let retryAt = known.retryAt, retryAt <= .now else { return false }
+    }
     guard isFirst || known?.seen == version else {
       files[name] = Known(
         seen: version, used: known?.used, database: known?.database, problem: known?.problem)
@@ -154,7 +163,9 @@ public final class GeoDatabases: Sendable {
     do {
       new.database = try copies.open("\(directory)/\(name)", name: name, version)
     } catch {
-      let problem = (error as? GeoDatabaseError)?.description ?? "it can't be used"
+      let error = error as? GeoDatabaseError
+      let problem = error?.description ?? "it can't be used"
+      if error?.isPassing == true { new.retryAt = .now + retryAfter }
       new.database = known?.database ?? copies.last(of: name)
       new.problem = problem + (new.database == nil ? "" : "; its last good version is in use")
       logger.warning("a GeoIP database can't be used", metadata: ["file": "\(name)", "reason": "\(problem)"])

@@ -5,6 +5,7 @@ import email.policy
 import itertools
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -24,12 +25,15 @@ _numbers = itertools.count(1)
 class House:
     """Everything that a host of FastLinkIt runs, in one directory, on a port of its own."""
 
-    def __init__(self, directory, server, processes=2, threads=4, settings=None, ignore_file_limit=False):
+    def __init__(self, directory, server, processes=2, threads=4, settings=None, ignore_file_limit=False,
+                 has_balancer=False):
         self.directory = str(directory)
         self.server = server
         self.processes = processes
         self.threads = threads
         self.ignore_file_limit = ignore_file_limit
+        # Whether clients come by a load balancer on loopback, which tells their addresses.
+        self.has_balancer = has_balancer
         self.state = os.path.join(self.directory, "state")
         self.config = os.path.join(self.state, "fastlinkit.env")
         self.socket = os.path.join(self.directory, "app.sock")
@@ -104,11 +108,25 @@ class House:
             ["bash", "-c", script, "start_nginx", REPOSITORY, self.state, str(self.port), self.socket, SCALAR],
             check=True, timeout=30, env={**self.environment(), "FL_SHARE": REPOSITORY},
         )
+        if self.has_balancer:
+            self._name_balancer(os.path.join(self.state, "nginx", "fastlinkit.site"))
         self.nginx = Process(
             ["nginx", "-p", self.state, "-e", self.log_path("nginx-error"),
              "-c", os.path.join(self.state, "nginx", "nginx.conf")],
             log=self.log_path("nginx"),
         )
+
+    @staticmethod
+    def _name_balancer(path):
+        """Takes the lines in that the site has as a comment for hosts behind a load balancer."""
+        with open(path, encoding="utf-8") as file:
+            site = file.read()
+        for name, value in (("set_real_ip_from", "127.0.0.0/8"), ("real_ip_header", "X-Forwarded-For"),
+                            ("real_ip_recursive", "on")):
+            site, count = re.subn(rf"(?m)^  #   {name} .*;$", f"  {name} {value};", site)
+            assert count == 1, f"the site has no line for {name}"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(site)
 
     def stop(self):
         """Stops what runs, by pid, nginx first; then drops the database."""

@@ -120,6 +120,18 @@ def test_reserved_addresses_are_refused(reader, ip):
     problem(reader.get(f"/api/geoip/{ip}"), 422, "ip_reserved")
 
 
+def test_a_path_is_read_as_it_stands(reader):
+    problem(reader.get("/api/geoip/%3A%3A1"), 422, "ip_reserved")
+    assert look(reader, "%38%31.2.69.1")["ip"] == "81.2.69.1"
+    for path in ("81.2.69.1/", "81.2.69.1/simple/", "81.2.69.1/Simple", "me/", "me/simple/x", "", "/81.2.69.1",
+                 "81.2.69.1/databases", "batch/simple/x"):
+        problem(reader.get(f"/api/geoip/{path}"), 404)
+    # One part of the path, which is no address.
+    problem(reader.get("/api/geoip/81.2.69.1%2Fsimple"), 422, "ip_invalid")
+    problem(reader.get("/api/geoip/ME"), 422, "ip_invalid")
+    assert problem(reader.post("/api/geoip/81.2.69.1", {}), 405)
+
+
 def test_the_own_address_is_reserved_here(reader):
     problem(reader.get("/api/geoip/me"), 422, "ip_reserved")
     problem(reader.get("/api/geoip/me/simple"), 422, "ip_reserved")
@@ -380,6 +392,26 @@ def test_the_provider_is_asked_once_for_each_network(provided, provider):
     problem(key.get("/api/geoip/10.0.0.1"), 422, "ip_reserved")
     assert len(provider.asked) == 2
     assert "secret-of-the-operator" not in house.log() + str(ok(key.get("/api/geoip/databases")))
+
+
+@pytest.mark.parametrize("left_out", [(), ("connection",), ("city",)], ids=["whole", "no network", "no city"])
+def test_every_process_has_what_the_provider_said(provided, provider, left_out):
+    def partly(handler):
+        ip = handler.path.split("/")[-1].split("?")[0]
+        members = {"ip": ip, "success": True, "country_code": "US", "city": "Mountain View",
+                   "connection": {"asn": 15169}}
+        handler.reply({name: value for name, value in members.items() if name not in left_out})
+
+    provider.behaviour = partly
+    house, key = provided
+    first = look(key, "8.8.8.8")
+    assert (first["countryCode"], first["cached"], first["source"]) == ("US", False, "127.0.0.1")
+    # Those that start now remember nothing: they find it in the table.
+    house.responder.stop()
+    house.start_responder()
+    for _ in range(2):
+        assert look(key, "8.8.8.8") == {**first, "cached": True}
+    assert len(provider.asked) == 1
 
 
 def test_many_at_once_ask_once(provided, provider):

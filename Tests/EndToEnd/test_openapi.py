@@ -45,6 +45,12 @@ def test_it_names_every_route_of_the_contract(document):
         "/api/links/availability": "get", "/api/links/stats": "get", "/api/links/{id}/stats": "get",
         "/api/links/{id}/clicks": "get", "/api/links/{id}/tags": "get put post",
         "/api/links/{id}/tags/{name}": "delete",
+        "/api/qrcodes": "get post", "/api/qrcodes/{id}": "get patch delete", "/api/qrcodes/{id}/image": "get",
+        "/api/qrcodes/{id}/stats": "get",
+        "/api/files": "get post", "/api/files/{id}": "get patch delete", "/api/files/{id}/content": "get",
+        "/api/tags": "get post", "/api/tags/{id}": "patch delete",
+        "/api/geoip/{ip}": "get", "/api/geoip/{ip}/simple": "get", "/api/geoip/me": "get",
+        "/api/geoip/me/simple": "get", "/api/geoip/batch": "post", "/api/geoip/databases": "get",
     }
     for path, methods in contract.items():
         assert path in document["paths"], path
@@ -105,10 +111,15 @@ def resolve(document, value):
 def test_answers_are_as_their_schemas_say(document, anna):
     """Checked strictly: a member that the schema does not know is an error here."""
     link = anna.link(title="x", tags=["a"], expiresAt="2038-01-01T00:00:00Z", maxClicks=3)
+    code, file = anna.qrcode(title="x"), anna.file()
     for path, template in ((f"/api/links/{link['id']}", "/api/links/{id}"), ("/api/links", "/api/links"),
                            ("/api/api-keys", "/api/api-keys"), ("/api/auth/me", "/api/auth/me"),
                            ("/api/plans", "/api/plans"), ("/api/account/usage", "/api/account/usage"),
-                           (f"/api/links/{link['id']}/stats", "/api/links/{id}/stats")):
+                           (f"/api/links/{link['id']}/stats", "/api/links/{id}/stats"),
+                           (f"/api/qrcodes/{code['id']}", "/api/qrcodes/{id}"), ("/api/qrcodes", "/api/qrcodes"),
+                           (f"/api/qrcodes/{code['id']}/stats", "/api/qrcodes/{id}/stats"),
+                           (f"/api/files/{file['id']}", "/api/files/{id}"), ("/api/files", "/api/files"),
+                           ("/api/tags", "/api/tags"), ("/api/geoip/databases", "/api/geoip/databases")):
         answer = anna.get(path)
         response = resolve(document, document["paths"][template]["get"]["responses"]["200"])
         schema = response["content"]["application/json"]["schema"]
@@ -121,10 +132,14 @@ def test_answers_are_as_their_schemas_say(document, anna):
 def test_a_generated_client_makes_and_reads_a_link(house, document, keyholder, tmp_path):
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(document))
+    # To the generator an image is bytes.
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"content_type_overrides": {
+        kind: "application/octet-stream" for kind in ("image/png", "image/svg+xml")}}))
     target = tmp_path / "fastlinkit_client"
     done = subprocess.run(
         [os.path.join(os.path.dirname(sys.executable), "openapi-python-client"), "generate", "--path", str(file),
-         "--meta", "none", "--output-path", str(target), "--fail-on-warning"],
+         "--config", str(config), "--meta", "none", "--output-path", str(target), "--fail-on-warning"],
         capture_output=True, text=True, timeout=180,
         env={**os.environ, "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]})
     assert done.returncode == 0, done.stdout + done.stderr

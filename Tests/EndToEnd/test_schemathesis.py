@@ -9,6 +9,7 @@ import pytest
 
 from actors import ok
 from conftest import houses
+from test_geoip import write
 
 # What a run may never reach: it would end the account that it works with.
 LEFT_OUT = ["POST /api/auth/logout", "POST /api/auth/password"]
@@ -50,9 +51,12 @@ def verdict(new_house_for_schemathesis, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def new_house_for_schemathesis(workshop, database_server, request):
+def new_house_for_schemathesis(workshop, database_server, request, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("geoip")
+    write(directory / "country.mmdb", "Test-Country", {"0.0.0.0/1": {"country": {"iso_code": "DE"}}})
     with houses(workshop, database_server, request.config) as make:
-        yield make()
+        # With a database, so that addresses are looked up and not just refused.
+        yield make(settings={"FL_GEOIP_DIR": directory})
 
 
 def test_it_went_over_every_operation(verdict, document):

@@ -72,7 +72,12 @@ private final class Listener: Queries {
       SELECT UNHEX(LPAD(HEX(seq), 32, '0')), UNHEX(LPAD(HEX(seq), 32, '0')), 'x', NOW() FROM seq_1_to_2000
       """,
       "INSERT INTO link_tags (link_id, tag_id) SELECT id, account_id FROM links WHERE account_id IN (SELECT id FROM tags)",
-      "ANALYZE TABLE accounts, links, api_keys, sessions, public_codes, link_click_totals, tags, link_tags",
+      """
+      INSERT INTO geoip_answers (network, source, generation, is_found, answer, asked_at, expires_at)
+      SELECT UNHEX(LPAD(HEX(seq), 8, '0')), 'x', seq % 2, TRUE, '{}', NOW(), NOW() + INTERVAL seq MINUTE
+      FROM seq_1_to_8000
+      """,
+      "ANALYZE TABLE geoip_answers, accounts, links, api_keys, sessions, public_codes, link_click_totals, tags, link_tags",
     ] { _ = try database.rows(statement) }
     return (house, account)
   }
@@ -174,5 +179,21 @@ private final class Listener: Queries {
     let code = try #require(ShortCode("CODE4000"))
     try expectIndexes { _ = try PublicCodeRows(queries: $0).taken([code], account: account) }
     try expectIndexes { try PublicCodeRows(queries: $0).retire(code, account: account, at: .now) }
+  }
+
+  @Test func answersOnAddressesAreLookedUpByTheirNetworks() throws {
+    let then = Timestamp(seconds: 0)
+    // Those of a batch.
+    let networks: [[UInt8]] = (1...100).map { [0, 0, 0, UInt8($0)] }
+    try expectIndexes {
+      let rows = GeoRows(queries: $0)
+      let counts = try [networks, [networks[6]]].map { try rows.find($0, generation: 1, at: then).count }
+      #expect(counts == [100, 1])
+    }
+    let statements = Listener(house.app.database)
+    try GeoRows(queries: statements).purge(at: then)
+    let plan = try house.app.database.rows("EXPLAIN \(try #require(statements.heard.first))")
+    let keys: [String?] = try plan.map { try $0["key"] }
+    #expect(keys == ["geoip_answers_age"])
   }
 }

@@ -44,6 +44,17 @@ import Testing
     #expect(!"\(settings.database)".contains("p@"))
   }
 
+  @Test func ofGeoIP() throws {
+    let usual = try load(["FL_SECRET": Self.secret])
+    #expect(usual.geoIPDirectory == nil && usual.geoIPProvider == nil && usual.geoIPTimeout == 2)
+    let settings = try load([
+      "FL_SECRET": Self.secret, "FL_GEOIP_DIR": "geoip", "FL_GEOIP_URL": "https://geo.example/{ip}?key=k",
+      "FL_GEOIP_TIMEOUT": "10",
+    ])
+    #expect(settings.geoIPDirectory == FileManager.default.currentDirectoryPath + "/geoip")
+    #expect(settings.geoIPProvider == "https://geo.example/{ip}?key=k" && settings.geoIPTimeout == 10)
+  }
+
   @Test(
     "A wrong one is named",
     arguments: [
@@ -53,6 +64,9 @@ import Testing
       ["FL_BASE_URL": "https://go.example/x"],
       ["FL_BASE_URL": "https://go.example?x"], ["FL_BASE_URL": "https://go.example/#x"],
       ["FL_BASE_URL": "https://user@go.example"],
+      ["FL_GEOIP_URL": "https://geo.example/"], ["FL_GEOIP_URL": "ftp://geo.example/{ip}"],
+      ["FL_GEOIP_URL": "{ip}"], ["FL_GEOIP_TIMEOUT": "0"], ["FL_GEOIP_TIMEOUT": "11"],
+      ["FL_GEOIP_TIMEOUT": "1.5"],
     ])
   func wrong(values: [String: String]) throws {
     let name = try #require(values.keys.first)

@@ -51,22 +51,27 @@ final class GeoProvider: Sendable {
 
   /// Asks for an address.
   func ask(_ ip: IPAddress, at now: Timestamp) -> Outcome {
-    let mayAsk = circuit.withLock { circuit in
-      guard let until = circuit.closedUntil else { return true }
-      guard now >= until, !circuit.isTrying else { return false }
+    let isTrial: Bool? = circuit.withLock { circuit in
+      guard let until = circuit.closedUntil else { return false }
+      guard now >= until, !circuit.isTrying else { return nil }
       circuit.isTrying = true
       return true
     }
-    guard mayAsk else { return .failed }
+    guard let isTrial else { return .failed }
     let record = try? fetch(ip)
     circuit.withLock { circuit in
-      circuit.isTrying = false
       if record != nil {
         circuit = Circuit()
+      } else if isTrial {
+        circuit.isTrying = false
+        circuit.pause = min(circuit.pause * 2, Self.longestPause)
+        circuit.closedUntil = now + circuit.pause
       } else {
+        // Questions that were under way as it was left alone change nothing about the pause.
         circuit.failures += 1
-        if circuit.closedUntil != nil { circuit.pause = min(circuit.pause * 2, Self.longestPause) }
-        if circuit.failures >= Self.patience { circuit.closedUntil = now + circuit.pause }
+        if circuit.failures >= Self.patience && circuit.closedUntil == nil {
+          circuit.closedUntil = now + circuit.pause
+        }
       }
     }
     return record.map { .answered($0) } ?? .failed

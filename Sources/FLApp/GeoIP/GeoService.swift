@@ -90,7 +90,8 @@ final class GeoService: Sendable {
     for (address, network) in zip(addresses, networks) where found[network] == nil {
       var isCached = true
       let local: KeptRecord
-      if let row = rows[network]?.first(where: { $0.generation == generation }) {
+      // Without databases `generation` is 0, as it is of the provider's rows: those come below.
+      if !databases.isEmpty, let row = rows[network]?.first(where: { $0.generation == generation }) {
         local = row
       } else {
         isCached = false

@@ -109,7 +109,7 @@ private enum Member {
     "The file of the account that following the link downloads. A key needs the scope files:read as well.")
   static let fileChange: Shape<Change<FileID>> = .change(.id())
   static let qrCode: Shape<QRCodeWish?> = Shape<QRCodeWish??>.optional(QRCodeWish.nested).map(
-    to: { wish, _ in .some(wish.flatMap { $0 }) }, from: { .some($0) }
+    to: { wish, _ in .some(wish.flatMap { $0 }) }, from: { wish in wish.map { .some($0) } }
   ).defaulting(to: nil).described("With `enabled`, a QR code is made along with the link.")
   static let optionalURL: Shape<WebURL?> = .optional(.webURL)
   static let code: Shape<ShortCode?> = .optional(.shortCode)
