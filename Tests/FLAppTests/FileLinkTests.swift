@@ -36,6 +36,7 @@ import Testing
     #expect(got.status == 200 && got.bytes == content)
     #expect(got[field: "Content-Disposition"] == "attachment; filename=\"Prices.txt\"")
     #expect(got[field: "X-Content-Type-Options"] == "nosniff")
+    #expect(got[field: "Cross-Origin-Resource-Policy"] == "cross-origin")
     let part = try visit(made, [.range: "bytes=2-6"])
     #expect(part.status == 206 && part.bytes == Array(content[2...6]))
     #expect(try visit(made, [.range: "bytes=900-"]).status == 416)
