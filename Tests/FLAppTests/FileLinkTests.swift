@@ -36,7 +36,6 @@ import Testing
     #expect(got.status == 200 && got.bytes == content)
     #expect(got[field: "Content-Disposition"] == "attachment; filename=\"Prices.txt\"")
     #expect(got[field: "X-Content-Type-Options"] == "nosniff")
-    // Anybody may have it, and other sites may show it.
     #expect(got[field: "Cross-Origin-Resource-Policy"] == "cross-origin")
     let part = try visit(made, [.range: "bytes=2-6"])
     #expect(part.status == 206 && part.bytes == Array(content[2...6]))

@@ -59,7 +59,8 @@ struct Redirects: Sendable {
     case .file(let id):
       let rows = FileRows(account: target.account, queries: database)
       guard let file = try rows.find(id) else { throw Problem.notFound }
-      response = try delivery.respond(file, to: request, asAttachment: true, isPublic: true)
+      response = try delivery.respond(
+        file, to: request, asAttachment: true, isPublic: target.passwordHash == nil)
       // A download that goes on is no other click.
       isRecorded = isRecorded && !visit.isContinuation
     }
