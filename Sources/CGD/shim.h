@@ -1,6 +1,7 @@
 #pragma once
 #include <dlfcn.h>
 #include <gd.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdbool.h>
 

@@ -19,7 +19,12 @@ final class GDImage {
     self.gd = gd
   }
 
-  deinit { unsafe gd.gdImageDestroy(image) }
+  deinit {
+    let isLarge = width * height > 1_000_000
+    unsafe gd.gdImageDestroy(image)
+    // glibc would keep what it took, in each thread's arena.
+    if isLarge { malloc_trim(0) }
+  }
 
   /// An image in true colour, transparent at first; nil without memory. One that is opaque in the end takes a
   /// quarter less time to encode without `savingAlpha`.

@@ -124,6 +124,10 @@ def test_nginx_sends_ranges_and_the_programs_headers(house, anna):
     behind = anna.get(path, headers={"Range": f"bytes={len(content)}-"})
     problem(behind, 416, "range_not_satisfiable")
     assert behind.headers["Content-Range"] == f"bytes */{len(content)}"
+    for odd in ("bytes=5-2", "bytes=abc", "bytes=", "items=0-5"):
+        assert anna.get(path, headers={"Range": odd}).content == content, odd
+    far = anna.get(path, headers={"Range": "bytes=5-99999999999999999999999"})
+    assert far.status_code == 206 and far.content == content[5:]
     good, bad = {"If-Range": whole.headers["ETag"]}, {"If-Range": '"other"'}
     assert anna.get(path, headers={"Range": "bytes=0-0", **good}).status_code == 206
     assert anna.get(path, headers={"Range": "bytes=0-0", **bad}).status_code == 200

@@ -121,6 +121,13 @@ import Testing
         "qrCode": ["enabled": true, "logoFileId": try logo(anna), "logoSize": 40],
       ])
     #expect(refusal(hidden) == "422 qrCode.logoSize logo_hides_too_much")
+    let theirs = anna.post(
+      "/api/links",
+      [
+        "destinationUrl": "https://example.org/",
+        "qrCode": ["enabled": true, "logoFileId": "019a0000-0000-7000-8000-000000000000"],
+      ])
+    #expect(refusal(theirs) == "422 qrCode.logoFileId not_found")
     // Nothing was made of it.
     #expect(anna.get("/api/links")["total"] == total)
   }

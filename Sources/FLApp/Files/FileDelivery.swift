@@ -26,9 +26,11 @@ struct FileDelivery: Sendable {
     headers[.contentType] = file.contentType.field
 
     let range = try requestedRange(of: file, tag: tag, in: request)
-    // The web server knows the tag too late for these.
-    let isConditional = request.headers[.ifMatch] != nil || request.headers[.ifUnmodifiedSince] != nil
-    if let accel, !isConditional {
+    // The web server knows the tag too late for the first two, and answers odd ranges with a page of its own.
+    let isForProgram =
+      request.headers[.ifMatch] != nil || request.headers[.ifUnmodifiedSince] != nil
+      || request.headers[.range].map(ByteRange.isOdd) ?? false
+    if let accel, !isForProgram {
       try store.check(file)
       headers[.accelRedirect] = accel + store.place(of: file.id)
       return Response(status: 200, headers: headers)
@@ -115,6 +117,13 @@ enum ByteRange: Equatable {
       guard number(bounds[0]) <= number(bounds[1]) else { return nil }
       self = .between(number(bounds[0]), number(bounds[1]))
     }
+  }
+
+  /// Whether this is a field that is passed over without being several ranges, or has a number of more than 18 digits:
+  /// nginx takes such for ranges behind the end.
+  static func isOdd(_ text: String) -> Bool {
+    guard ByteRange(text) != nil else { return !text.contains(",") }
+    return text.split(whereSeparator: { !("0"..."9").contains($0) }).contains { $0.utf8.count > 18 }
   }
 
   /// The bytes that these are of a file of `size` bytes; nil where there are none.

@@ -64,7 +64,10 @@ struct LinkRoutes {
       Route(
         .patch, "/api/links/{id}", "updateLink", access: .scope(.links), tag: "Links",
         summary: "Change a link",
-        description: "It holds in every process of the host when it is answered.", problems: [409, 412],
+        description: """
+          It holds in every process of the host when it is answered. What QR codes say has the short code in it: when \
+          that changes, those that are printed lead nowhere.
+          """, problems: [409, 412],
         .path("id", .id(), "The link's id."), body: LinkChanges.shape, reply: .ok(shape).tagged(\.tag),
         handler: { call, changes, id in try update(call, changes, id) }),
       Route(

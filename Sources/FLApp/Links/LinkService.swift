@@ -19,7 +19,7 @@ struct LinkService: Sendable {
       return try passwords.hash(password)
     }
     let logo = try new.qrCode.flatMap { try qrCodes.logo(of: $0.look, account: account, in: "qrCode.") }
-    let link = try translatingRefusals {
+    let link = try translatingRefusals(in: "qrCode.") {
       try database.transaction { connection in
         var link = try make(new, passwordHash: hash, account: account, plan, on: connection, at: now)
         if let wish = new.qrCode {
@@ -153,8 +153,9 @@ struct LinkService: Sendable {
     }
   }
 
-  /// Runs `body`, and says of what the database refuses which field it is about.
-  func translatingRefusals<Result>(_ body: () throws -> Result) throws -> Result {
+  /// Runs `body`, and says of what the database refuses which field it is about; `prefix` is where the look of a QR
+  /// code stands in the request.
+  func translatingRefusals<Result>(in prefix: String = "", _ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch DatabaseError.duplicate(constraint: "links_external_id") {
@@ -164,7 +165,7 @@ struct LinkService: Sendable {
     } catch DatabaseError.foreignKey(constraint: "links_file") {
       throw Problem.invalid("fileId", "not_found", "There is no such file.")
     } catch DatabaseError.foreignKey(constraint: "qrcodes_logo") {
-      throw Problem.invalid("logoFileId", "not_found", "There is no such file.")
+      throw Problem.invalid(prefix + "logoFileId", "not_found", "There is no such file.")
     }
   }
 }

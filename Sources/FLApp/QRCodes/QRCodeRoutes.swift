@@ -63,7 +63,9 @@ struct QRCodeRoutes {
         .query("size", Self.size, "The width in pixels; one that is too small to be read is refused."),
         .query("download", Self.download, "Whether it is to be saved rather than shown."),
         .query("v", Self.version, "The version, as `imageUrl` has it: the answer may then be kept for ever."),
-        reply: .made("image/png", "image/svg+xml", description: "The image"),
+        reply: .made(
+          "image/png", "image/svg+xml", description: "The image",
+          others: [(304, "The client has the image already.")]),
         handler: { call, id, format, size, download, version in
           try image(call, id, format, size, download, version)
         }),
