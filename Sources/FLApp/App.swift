@@ -1,6 +1,7 @@
 import FLGeoIP
 public import FLHTTP
 import FLMariaDB
+import FLQRCode
 public import FLValues
 import Foundation
 import HTTPTypes
@@ -27,7 +28,9 @@ public final class App: Sendable {
   public let spool: ClickSpool
 
   private let geoDatabases: GeoDatabases
-  private let router: Router<Caller>
+  /// Made when the API is called first: it holds every route and schema, and a process of plain CGI that answers a
+  /// redirect needs none of them.
+  private let router: Lazy<Router<Caller>>
   private let gate: Gate
   private let limits: RateLimits
   private let idempotency: Idempotency
@@ -75,7 +78,7 @@ public final class App: Sendable {
     let delivery = FileDelivery(store: files.store, accel: settings.accel)
 
     let qrCodes = QRCodeMaker(
-      logos: Logos(database: database, store: files.store), captions: Captions(path: settings.font),
+      logos: Logos(database: database, store: files.store), font: Lazy { CaptionFont(path: settings.font) },
       baseURL: settings.baseURL)
     let links = LinkService(
       database: database, generations: generations, passwords: passwords, qrCodes: qrCodes)
@@ -87,27 +90,28 @@ public final class App: Sendable {
     let geo = try GeoService(
       settings: settings, database: database, databases: geoDatabases, workers: workers)
 
-    let openAPI = Documents.OpenAPIBytes()
-    // All operations of the API, service by service.
-    let routes: [Route] = [
-      AccountRoutes(database: database, accounts: accounts, tokens: tokens).routes,
-      PlanRoutes(database: database).routes,
-      APIKeyRoutes(database: database, generations: generations).routes,
-      LinkRoutes(database: database, links: links, baseURL: settings.baseURL).routes,
-      QRCodeRoutes(
-        database: database,
-        codes: QRCodeService(database: database, links: links, generations: generations, maker: qrCodes),
-        clicks: clicks
-      ).routes,
-      TagRoutes(database: database).routes,
-      clicks.routes,
-      FileRoutes(database: database, files: files, delivery: delivery).routes,
-      GeoRoutes(service: geo).routes,
-      Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI).routes,
-    ].flatMap { $0 }
-    let server = settings.baseURL
-    openAPI.set { OpenAPI.document(App.info, server: server, routes: routes) }
-    router = Router(routes)
+    router = Lazy { [accounts, database, migrations, spool, files] in
+      let openAPI = Documents.OpenAPIBytes()
+      // All operations of the API, service by service.
+      let routes: [Route] = [
+        AccountRoutes(database: database, accounts: accounts, tokens: tokens).routes,
+        PlanRoutes(database: database).routes,
+        APIKeyRoutes(database: database, generations: generations).routes,
+        LinkRoutes(database: database, links: links, baseURL: settings.baseURL).routes,
+        QRCodeRoutes(
+          database: database,
+          codes: QRCodeService(database: database, links: links, generations: generations, maker: qrCodes),
+          clicks: clicks
+        ).routes,
+        TagRoutes(database: database).routes,
+        clicks.routes,
+        FileRoutes(database: database, files: files, delivery: delivery).routes,
+        GeoRoutes(service: geo).routes,
+        Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI).routes,
+      ].flatMap { $0 }
+      openAPI.set { OpenAPI.document(App.info, server: settings.baseURL, routes: routes) }
+      return Router(routes)
+    }
 
     let assets = try Assets(share: settings.share, scalar: settings.scalar)
     let pages = try Pages(directory: settings.share + "/web/pages", assetVersion: assets.version)
@@ -140,11 +144,11 @@ public final class App: Sendable {
     ])
 
   /// Every operation, for tests that go over all of them.
-  var routes: [Route] { router.routes }
+  var routes: [Route] { router.value.routes }
 
   /// The OpenAPI document.
   public var openAPIDocument: JSON {
-    OpenAPI.document(App.info, server: settings.baseURL, routes: router.routes)
+    OpenAPI.document(App.info, server: settings.baseURL, routes: router.value.routes)
   }
 
   // MARK: One request
@@ -196,7 +200,7 @@ public final class App: Sendable {
     var response: Response
     do {
       if request.method == .options {
-        let methods = router.methods(of: request)
+        let methods = router.value.methods(of: request)
         guard !methods.isEmpty else { throw Problem.notFound }
         response = CrossOrigin.preflight(request, methods: methods)
       } else {
@@ -221,7 +225,7 @@ public final class App: Sendable {
     -> Router<Caller>.Match
   {
     do throws(Problem) {
-      return try router.match(request)
+      return try router.value.match(request)
     } catch {
       try countAnonymous(request, at: now, &limit)
       throw error
@@ -357,14 +361,14 @@ public final class App: Sendable {
     }
   }
 
-  /// Takes up GeoIP databases that were replaced, now.
-  func lookForGeoDatabases() { geoDatabases.look() }
-
   /// Ends a process: what it has noted is left to others.
   public func finish() {
     spool.finish()
     log.flush()
   }
+
+  /// What a process of many requests has to do: make ready what the first one would else wait for.
+  public func prepareForMany() { _ = router.value }
 
   /// What a process of one request has to do: prepare the salts before, and load its click after the answer.
   public func prepareForOne() { try? salts.refresh(database) }

@@ -56,6 +56,7 @@ struct Serve: ParsableCommand {
     } catch {
       throw Failure("\(error)")
     }
+    app.prepareForMany()
     let background = Background(app)
     try serve(
       on: listener,

@@ -2,12 +2,12 @@ import FLHTTP
 import FLMariaDB
 import FLQRCode
 import FLValues
-import Synchronization
 
 /// Makes QR codes for links, and draws them: whatever it makes can be drawn and read.
 struct QRCodeMaker: Sendable {
   let logos: Logos
-  let captions: Captions
+  /// The font of captions, nil where there is none; it is read for the first caption.
+  let font: Lazy<CaptionFont?>
   let baseURL: String
 
   /// The logo of a look; nil where it has none. `prefix` is where the look stands in the request.
@@ -43,7 +43,7 @@ struct QRCodeMaker: Sendable {
       return try QRDrawing(
         code.text(baseURL: baseURL), correction: code.look.drawnCorrection, style: code.look.style,
         logo: logo,
-        font: code.look.caption == nil ? nil : captions.font, fitting: fitting)
+        font: code.look.caption == nil ? nil : font.value, fitting: fitting)
     } catch {
       throw Self.problem(error, prefix)
     }
@@ -71,25 +71,6 @@ struct QRCodeMaker: Sendable {
       .invalid(
         "size", "too_small", "An image of this size can't be read; it needs at least \(least) pixels.")
     case .noMemory: .unavailable("The server can't draw: it has no memory left, or no libgd.", retryAfter: 60)
-    }
-  }
-}
-
-/// The font of captions, read when the first caption is drawn: hardly any process of plain CGI draws one.
-final class Captions: Sendable {
-  private let path: String
-  /// Nil until it was looked for.
-  private let known = Mutex<CaptionFont??>(nil)
-
-  init(path: String) { self.path = path }
-
-  /// The font; nil where there is none.
-  var font: CaptionFont? {
-    known.withLock { known in
-      if let font = known { return font }
-      let font = CaptionFont(path: path)
-      known = .some(font)
-      return font
     }
   }
 }
