@@ -44,6 +44,20 @@ public struct MailOutbox: Sendable {
       """)
   }
 
+  /// Queues a message to `recipient`.
+  func queue(
+    to recipient: EmailAddress, of account: AccountID, subject: String, body: String, on queries: any Queries,
+    at now: Timestamp
+  ) throws {
+    let id = SystemMailID(at: now)
+    _ = try queries.run(
+      """
+      INSERT INTO mail_outbox (id, account_id, recipient, subject, body, created_at)
+      VALUES (\(id), \(account), \(recipient.text), \(subject),
+        \(sealer.seal(Array(body.utf8), context: id.description)), \(now))
+      """)
+  }
+
   /// Takes up to `count` waiting messages for `lease`, in which no other sender takes them. One that can't be
   /// opened (its secret is gone) is passed over and holds up no other.
   public func claim(_ count: Int, for lease: Duration, from database: Database, at now: Timestamp) throws

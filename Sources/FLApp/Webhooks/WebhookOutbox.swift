@@ -1,0 +1,67 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+
+/// The event that a webhook is told of, as it is queued.
+public enum WebhookEventRow {}
+
+/// Where whatever happens is noted for webhooks, in the transaction in which it happens: a row for the event and one for
+/// each endpoint that wants it. The sender delivers them.
+public struct WebhookOutbox: Sendable {
+  private static let rowsAtOnce = 500
+
+  /// An outbox.
+  public init() {}
+
+  /// The enabled endpoints of `account` that want `event`.
+  private func endpoints(wanting event: WebhookEvent, of account: AccountID, on queries: any Queries) throws
+    -> [ID<WebhookEndpoint>]
+  {
+    try queries.rows(
+      """
+      SELECT DISTINCT e.id FROM webhook_subscriptions s JOIN webhook_endpoints e ON e.id = s.endpoint_id
+      WHERE s.account_id = \(account) AND s.event IN (\([event.rawValue, "*"])) AND e.is_enabled
+      """
+    ).map { try $0["id"] }
+  }
+
+  /// Notes that `event` happened once for each of `subjects`, of which `data` makes what is told; it is called only
+  /// where somebody wants to know.
+  /// - Throws: `DatabaseError`.
+  public func tell<Subject>(
+    _ event: WebhookEvent, of subjects: [Subject], account: AccountID, on queries: any Queries,
+    at now: Timestamp, data: (Subject) throws -> JSON
+  ) throws {
+    guard !subjects.isEmpty else { return }
+    let endpoints = try endpoints(wanting: event, of: account, on: queries)
+    guard !endpoints.isEmpty else { return }
+    for start in stride(from: 0, to: subjects.count, by: Self.rowsAtOnce) {
+      let some = subjects[start..<min(start + Self.rowsAtOnce, subjects.count)]
+      let events = try some.map { subject in
+        (id: ID<WebhookEventRow>(at: now), data: String(decoding: try data(subject).bytes, as: UTF8.self))
+      }
+      let rows = events.map { row -> SQL in "(\(row.id), \(account), \(event), \(row.data), \(now))" }
+      _ = try queries.run(
+        "INSERT INTO webhook_events (id, account_id, event, data, created_at) VALUES \(rows.joined(by: ", "))")
+      for endpoint in endpoints {
+        let deliveries = events.map { row -> SQL in
+          "(\(ID<WebhookDelivery>(at: now)), \(endpoint), \(row.id), \(now), \(now))"
+        }
+        _ = try queries.run(
+          """
+          INSERT INTO webhook_deliveries (id, endpoint_id, event_id, due_at, created_at)
+          VALUES \(deliveries.joined(by: ", "))
+          """)
+      }
+    }
+  }
+
+  /// Notes that `event` happened.
+  /// - Throws: `DatabaseError`.
+  public func tell(
+    _ event: WebhookEvent, account: AccountID, on queries: any Queries, at now: Timestamp,
+    data: () throws -> JSON
+  ) throws {
+    try tell(event, of: [()], account: account, on: queries, at: now) { _ in try data() }
+  }
+}

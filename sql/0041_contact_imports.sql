@@ -1,0 +1,26 @@
+-- A file of contacts that is being imported, or was.
+CREATE TABLE IF NOT EXISTS contact_imports (
+  id            BINARY(16)    NOT NULL,
+  account_id    BINARY(16)    NOT NULL,
+  file_name     VARCHAR(255)  NOT NULL,
+  format        ENUM('csv', 'vcard') CHARACTER SET ascii NOT NULL,
+  options       TEXT          NOT NULL COMMENT 'JSON: which column is what, tags, group',
+  status        ENUM('queued', 'running', 'done', 'failed', 'cancelled') CHARACTER SET ascii NOT NULL,
+  size          BIGINT        NOT NULL COMMENT 'bytes of the file',
+  position      BIGINT        NOT NULL DEFAULT 0 COMMENT 'bytes of it that are in the database',
+  submitted     INT           NOT NULL DEFAULT 0 COMMENT 'rows read so far',
+  created       INT           NOT NULL DEFAULT 0,
+  updated       INT           NOT NULL DEFAULT 0,
+  skipped       INT           NOT NULL DEFAULT 0,
+  failed        INT           NOT NULL DEFAULT 0 COMMENT 'rows with an error',
+  errors        MEDIUMTEXT    NOT NULL COMMENT 'JSON: the first 1,000 of them',
+  failure       VARCHAR(512)  NULL COMMENT 'why the whole could not be imported',
+  leased_until  DATETIME(6)   NULL COMMENT 'a process works on it until then',
+  created_at    DATETIME(6)   NOT NULL,
+  started_at    DATETIME(6)   NULL,
+  finished_at   DATETIME(6)   NULL,
+  PRIMARY KEY (id),
+  KEY contact_imports_account (account_id, id),
+  KEY contact_imports_waiting (status, leased_until),
+  CONSTRAINT contact_imports_account FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE
+) ENGINE=InnoDB;

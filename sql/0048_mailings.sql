@@ -1,0 +1,30 @@
+-- A message to many contacts, each of whom gets one of their own.
+CREATE TABLE IF NOT EXISTS mailings (
+  id             BINARY(16)    NOT NULL,
+  account_id     BINARY(16)    NOT NULL,
+  mark           BINARY(5)     NOT NULL COMMENT 'random; names the mailing in signed addresses, where an id is too long',
+  subject        VARCHAR(255)  NOT NULL,
+  preview_text   VARCHAR(255)  NULL,
+  html_body      MEDIUMTEXT    NOT NULL,
+  text_body      MEDIUMTEXT    NULL COMMENT 'made from the HTML where it is NULL',
+  from_name      VARCHAR(128)  NULL,
+  from_email     VARCHAR(254)  NULL COMMENT 'NULL: the operator''s address',
+  reply_to       VARCHAR(254)  NULL,
+  track_opens    BOOLEAN       NOT NULL DEFAULT FALSE,
+  track_clicks   BOOLEAN       NOT NULL DEFAULT FALSE,
+  status         ENUM('draft', 'scheduled', 'queued', 'sending', 'paused', 'sent', 'failed', 'cancelled')
+                 CHARACTER SET ascii NOT NULL DEFAULT 'draft',
+  scheduled_for  DATETIME(6)   NULL,
+  queued_at      DATETIME(6)   NULL,
+  started_at     DATETIME(6)   NULL,
+  finished_at    DATETIME(6)   NULL,
+  prepared_at    DATETIME(6)   NULL COMMENT 'when groups and tags were looked at for the last time, to send',
+  version        INT           NOT NULL DEFAULT 1,
+  created_at     DATETIME(6)   NOT NULL,
+  updated_at     DATETIME(6)   NOT NULL,
+  PRIMARY KEY (id),
+  UNIQUE KEY mailings_mark (mark),
+  KEY mailings_account (account_id, id),
+  KEY mailings_status (status, scheduled_for),
+  CONSTRAINT mailings_account FOREIGN KEY (account_id) REFERENCES accounts (id) ON DELETE CASCADE
+) ENGINE=InnoDB;
