@@ -29,6 +29,17 @@ struct MailingRows {
     ).map(Mailing.init)
   }
 
+  /// The state of a mailing, which stays locked for the transaction; its bodies are not read.
+  func lockStatus(_ id: MailingID) throws -> MailingStatus? {
+    try queries.row("SELECT status FROM mailings WHERE id = \(id) AND account_id = \(account) FOR UPDATE")?["status"]
+  }
+
+  /// Notes that groups and tags were looked at.
+  func markPrepared(_ id: MailingID, at now: Timestamp) throws {
+    _ = try queries.run(
+      "UPDATE mailings SET prepared_at = \(now) WHERE id = \(id) AND account_id = \(account)")
+  }
+
   func exists(_ id: MailingID) throws -> Bool {
     try queries.row("SELECT 1 AS found FROM mailings WHERE id = \(id) AND account_id = \(account)") != nil
   }
