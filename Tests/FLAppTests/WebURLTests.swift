@@ -1,3 +1,4 @@
+import FLValues
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import FLHTTP
+import FLValues
 import Foundation
 
 /// An http or https address (RFC 3986) that is safe to send a visitor to: it has a host, and no credentials,

@@ -3,12 +3,12 @@ import Foundation
 /// Host names beyond ASCII as the DNS has them (IDNA, RFC 5890), in Punycode (RFC 3492).
 ///
 /// Foundation's own conversion is not there in a program that is linked statically.
-enum Punycode {
+public enum Punycode {
   /// The name with the A-label of each label that is not ASCII; nil for a label that can have none.
   ///
   /// Letters are mapped as browsers do: to lower case and Unicode's form KC, with the full stops of East Asia
   /// taken for dots (UTS #46). What the mapping makes of signs is for the caller to check.
-  static func ascii(_ name: String) -> String? {
+  public static func ascii(_ name: String) -> String? {
     let mapped = name.lowercased().precomposedStringWithCompatibilityMapping.lowercased()
       .precomposedStringWithCompatibilityMapping.unicodeScalars
     var labels: [String] = []
