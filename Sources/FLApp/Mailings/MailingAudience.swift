@@ -1,0 +1,189 @@
+import FLHTTP
+public import FLMariaDB
+public import FLValues
+
+/// Who a mailing goes to: contacts by themselves, and those of groups and tags.
+///
+/// However many they are, they go through the database in stretches of ten thousand by their ids, each in a
+/// transaction of its own: no statement takes long, none holds many locks, and nothing of it is in memory here.
+public struct MailingAudience: Sendable {
+  let database: Database
+
+  /// How many contacts one statement is about.
+  static let atOnce = 10_000
+
+  /// The audiences of the mailings in `database`.
+  public init(database: Database) { self.database = database }
+
+  /// The least id.
+  private static let beginning = ContactID(high: 0, low: 0)
+
+  // MARK: Adding and taking away, while it is written
+
+  /// Adds whoever is wished for; what is not there is told and keeps nobody else from being added.
+  /// - Throws: `Problem` 404, or 409 where the mailing can't be changed any more.
+  func add(_ wishes: RecipientWishes, to mailing: MailingID, account: AccountID) throws -> RecipientsAdded {
+    var result = RecipientsAdded()
+    let sources = try editing(mailing, of: account) { rows in
+      result = RecipientsAdded()
+      try add(wishes.contacts, rows, &result)
+      let sources = try self.sources(of: wishes, rows, &result)
+      try rows.add(sources)
+      return sources
+    }
+    for source in sources { try add(from: source, to: mailing, account: account, &result) }
+    result.recipients = try RecipientRows(account: account, mailing: mailing, queries: database).count()
+    return result
+  }
+
+  private func add(_ contacts: [ContactID], _ rows: RecipientRows, _ result: inout RecipientsAdded) throws {
+    guard !contacts.isEmpty else { return }
+    let known = try rows.known(contacts)
+    for (index, contact) in contacts.enumerated() where !known.contains(contact) {
+      result.errors.append(Self.unknown("contactIds[\(index)]", "contact"))
+    }
+    guard !known.isEmpty else { return }
+    let ids = known.sorted()
+    try rows.removeExclusions(of: ids)
+    let before = try rows.count(of: ids)
+    let suppressed = try rows.countSuppressed(of: ids)
+    try rows.add(ids)
+    result.added += ids.count - before
+    result.alreadyRecipients += before
+    result.skipped += suppressed
+  }
+
+  private func sources(of wishes: RecipientWishes, _ rows: RecipientRows, _ result: inout RecipientsAdded) throws
+    -> [RecipientSource]
+  {
+    var sources: Set<RecipientSource> = []
+    let groups = try rows.known(wishes.groups)
+    for (index, group) in wishes.groups.enumerated() {
+      if groups.contains(group) {
+        sources.insert(.group(group))
+      } else {
+        result.errors.append(Self.unknown("groupIds[\(index)]", "group"))
+      }
+    }
+    for (index, tag) in try rows.known(wishes.tags).enumerated() {
+      if let tag {
+        sources.insert(.tag(tag))
+      } else {
+        result.errors.append(Self.unknown("tags[\(index)]", "tag"))
+      }
+    }
+    return Array(sources)
+  }
+
+  private static func unknown(_ field: String, _ thing: String) -> FieldProblem {
+    FieldProblem(field, "not_found", "There is no such \(thing).")
+  }
+
+  private func add(
+    from source: RecipientSource, to mailing: MailingID, account: AccountID, _ result: inout RecipientsAdded
+  ) throws {
+    var after = Self.beginning
+    while true {
+      let part = try editing(mailing, of: account) { rows -> (through: ContactID, RecipientsAdded)? in
+        guard let stretch = try rows.stretch(of: source, after: after, limit: Self.atOnce) else { return nil }
+        var part = RecipientsAdded()
+        part.alreadyRecipients = try rows.count(of: source, in: stretch)
+        let candidates = try rows.candidates(of: source, in: stretch)
+        if candidates.new > 0 { part.added = try rows.add(from: source, in: stretch) }
+        part.skipped =
+          candidates.suppressed + max(0, stretch.count - part.alreadyRecipients - candidates.new)
+        return (stretch.through, part)
+      }
+      guard let (through, part) = part else { return }
+      result.added += part.added
+      result.alreadyRecipients += part.alreadyRecipients
+      result.skipped += part.skipped
+      after = through
+    }
+  }
+
+  /// Takes one away, for good: a group or a tag does not bring the contact back.
+  /// - Throws: `Problem` 404 or 409.
+  func remove(_ contact: ContactID, from mailing: MailingID, account: AccountID) throws {
+    try editing(mailing, of: account) { rows in
+      guard try rows.remove(contact) else { throw Problem.notFound }
+      try rows.exclude(contact)
+    }
+  }
+
+  /// Takes all away, and forgets groups, tags and who was taken out.
+  /// - Throws: `Problem` 404 or 409.
+  func removeAll(from mailing: MailingID, account: AccountID) throws {
+    try editing(mailing, of: account) { rows in
+      try rows.removeSources()
+      try rows.removeExclusions()
+    }
+    while try editing(mailing, of: account, { try $0.remove(Self.atOnce) }) == Self.atOnce {}
+  }
+
+  /// Runs `body` in a transaction in which the mailing stays one that may be changed.
+  @discardableResult
+  private func editing<Result>(
+    _ mailing: MailingID, of account: AccountID, _ body: (RecipientRows) throws -> Result
+  ) throws -> Result {
+    try database.transaction { connection in
+      guard let status = try MailingRows(account: account, queries: connection).lockStatus(mailing) else {
+        throw Problem.notFound
+      }
+      try status.checkEditable()
+      return try body(RecipientRows(account: account, mailing: mailing, queries: connection))
+    }
+  }
+
+  // MARK: When the sending begins
+
+  /// Brings the recipients up to date, right before the first message goes out: adds who has joined a group or got
+  /// a tag since, takes away who is in none any more and was not added by itself, leaves out who was taken out,
+  /// notes who unsubscribed, bounced or was deleted as skipped (and who did not any more as pending), and takes over
+  /// addresses that have changed. Sets `prepared_at` at the end.
+  ///
+  /// For a mailing whose `preparedAt` is nil; with another the groups were looked at before, and a mailing that goes
+  /// on after a pause, or tries its failures again, gets no new recipients. It may be interrupted anywhere and begun
+  /// anew, also by two senders at once. `progress` is called after each stretch, to hold a lease.
+  /// - Throws: `DatabaseError`, and what `progress` throws.
+  public func refresh(_ mailing: Mailing, at now: Timestamp, progress: () throws -> Void = {}) throws {
+    func rows(_ queries: any Queries) -> RecipientRows {
+      RecipientRows(account: mailing.account, mailing: mailing.id, queries: queries)
+    }
+    for source in try rows(database).sources() {
+      var after = Self.beginning
+      while let stretch = try rows(database).stretch(of: source, after: after, limit: Self.atOnce) {
+        try database.transaction { _ = try rows($0).add(from: source, in: stretch) }
+        after = stretch.through
+        try progress()
+      }
+    }
+    var after = Self.beginning
+    while let last = try rows(database).last(after: after, limit: Self.atOnce) {
+      try database.transaction { connection in
+        try rows(connection).removeStrays(after: after, through: last)
+        try rows(connection).reconsider(after: after, through: last)
+      }
+      after = last
+      try progress()
+    }
+    try MailingRows(account: mailing.account, queries: database).markPrepared(mailing.id, at: now)
+  }
+
+  // MARK: Many at once
+
+  /// Repeats `change`, which changes up to so many rows and answers how many, until there are no more.
+  func inStretches(_ change: (Connection, Int) throws -> Int) throws {
+    while try database.transaction({ try change($0, Self.atOnce) }) == Self.atOnce {}
+  }
+}
+
+extension MailingStatus {
+  /// - Throws: `Problem` 409 where a mailing in this state can't be changed.
+  func checkEditable() throws(Problem) {
+    guard !Self.editable.contains(self) else { return }
+    throw .conflict(
+      "The mailing is \(rawValue): it can be changed only while it is a draft or scheduled.", field: "status",
+      code: "not_editable")
+  }
+}

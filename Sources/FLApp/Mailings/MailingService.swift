@@ -1,0 +1,239 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+
+/// The rules of mailings: what may be changed when, and from which state one comes into which.
+struct MailingService: Sendable {
+  let database: Database
+  let audience: MailingAudience
+  let domains: SendingDomains
+  let attempts: Attempts
+  let baseURL: String
+
+  /// How far ahead a mailing can be scheduled.
+  private static let longestSchedule = Duration.seconds(2 * 366 * 86_400)
+
+  // MARK: Writing
+
+  /// Makes a mailing.
+  /// - Throws: `Problem` 422 where it is to come from an address that may not be used.
+  func create(_ content: MailingContent, account: AccountID, at now: Timestamp) throws -> Mailing {
+    try domains.check(content.fromEmail, of: account, in: database)
+    let mailing = Mailing(
+      id: MailingID(at: now), account: account, mark: Mailing.randomMark(), content: content, status: .draft,
+      version: 1, createdAt: now, updatedAt: now)
+    return try MailingRows(account: account, queries: database).insert(mailing)
+  }
+
+  /// The mailing with its numbers.
+  /// - Throws: `Problem` 404.
+  func find(_ id: MailingID, account: AccountID) throws -> Mailing {
+    try find(id, account: account, in: database)
+  }
+
+  private func find(_ id: MailingID, account: AccountID, in queries: any Queries) throws -> Mailing {
+    guard var mailing = try MailingRows(account: account, queries: queries).find(id) else {
+      throw Problem.notFound
+    }
+    mailing.counts = try RecipientRows.counts(of: [id], in: queries)[id] ?? MailingCounts()
+    return mailing
+  }
+
+  /// Changes a mailing that is not on its way yet.
+  /// - Throws: `Problem` 404, 409, 412 or 422.
+  func update(
+    _ id: MailingID, _ changes: MailingChanges, account: AccountID, if preconditions: Preconditions,
+    at now: Timestamp
+  ) throws -> Mailing {
+    try changing(id, account, preconditions) { rows, mailing in
+      try mailing.status.checkEditable()
+      let content = mailing.content.changed(by: changes.content)
+      if content.fromEmail != mailing.content.fromEmail {
+        try domains.check(content.fromEmail, of: account, in: rows.queries)
+      }
+      if let time = changes.scheduledFor {
+        guard mailing.status == .scheduled else {
+          throw Problem.invalid(
+            "scheduledFor", "not_scheduled", "The mailing is a draft: give the time when you send it.")
+        }
+        try Self.check(time, at: now)
+        try rows.schedule(id, for: time, at: now)
+      }
+      try rows.update(id, content, at: now)
+    }
+  }
+
+  /// Deletes a mailing that is not on its way, with all that is known of its recipients.
+  /// - Throws: `Problem` 404, 409 or 412.
+  func delete(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws {
+    let deletable = MailingStatus.allCases.filter { $0 != .queued && $0 != .sending }
+    // It is stopped first, and its many rows go in parts: one statement for all of them would take too long.
+    try changing(id, account, preconditions) { rows, mailing in
+      guard try rows.move(id, from: deletable, to: .cancelled, at: now) else {
+        throw Self.refused(mailing.status, "deleted")
+      }
+    }
+    let account = account
+    func rows(_ queries: any Queries) -> RecipientRows {
+      RecipientRows(account: account, mailing: id, queries: queries)
+    }
+    try audience.inStretches { try rows($0).removeVisitors($1) }
+    try audience.inStretches { try rows($0).remove($1) }
+    try MailingRows(account: account, queries: database).delete(id)
+  }
+
+  // MARK: From state to state
+
+  /// Puts a mailing into the queue, or schedules it.
+  /// - Throws: `Problem` 404, 409, 412, or 422 with what of it would hurt.
+  func send(
+    _ id: MailingID, scheduledFor time: Timestamp?, account: AccountID, if preconditions: Preconditions,
+    at now: Timestamp
+  ) throws -> Mailing {
+    if let time { try Self.check(time, at: now) }
+    let check = MailingCheck(database: database, domains: domains, baseURL: baseURL)
+    return try changing(id, account, preconditions) { rows, mailing in
+      guard mailing.status == .draft else { throw Self.refused(mailing.status, "sent") }
+      let errors = try check.errors(of: mailing, in: rows.queries, at: now)
+      guard errors.isEmpty else { throw Problem.invalid(errors) }
+      let values: SQL = "scheduled_for = \(time), queued_at = \(time == nil ? now : nil), prepared_at = NULL"
+      guard
+        try rows.move(
+          id, from: [.draft], to: time == nil ? .queued : .scheduled, setting: values, at: now)
+      else { throw Self.refused(mailing.status, "sent") }
+    }
+  }
+
+  /// Stops a mailing until it is resumed.
+  /// - Throws: `Problem` 404, 409 or 412.
+  func pause(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws
+    -> Mailing
+  {
+    try move(id, account, preconditions, "paused", from: [.queued, .sending, .scheduled], at: now) { _ in
+      (.paused, "id = id")
+    }
+  }
+
+  /// Lets a mailing go on that was paused: at once, or at its time where that lies ahead.
+  /// - Throws: `Problem` 404, 409 or 412.
+  func resume(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws
+    -> Mailing
+  {
+    try move(id, account, preconditions, "resumed", from: [.paused], at: now) { mailing in
+      if mailing.startedAt == nil, let time = mailing.scheduledFor, time > now { return (.scheduled, "id = id") }
+      return (.queued, "queued_at = \(now)")
+    }
+  }
+
+  /// Stops a mailing for good: whoever waits is passed over.
+  /// - Throws: `Problem` 404, 409 or 412.
+  func cancel(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws
+    -> Mailing
+  {
+    _ = try move(
+      id, account, preconditions, "cancelled", from: [.scheduled, .queued, .sending, .paused], at: now
+    ) { _ in (.cancelled, "finished_at = \(now)") }
+    try audience.inStretches {
+      try RecipientRows(account: account, mailing: id, queries: $0).cancel($1)
+    }
+    return try find(id, account: account)
+  }
+
+  /// Puts a mailing into the queue again for those whose message failed; with `includeUncertain` also for those of
+  /// whom it is not known whether they have it.
+  /// - Throws: `Problem` 404, 409 or 412.
+  func retry(
+    _ id: MailingID, includeUncertain: Bool, account: AccountID, if preconditions: Preconditions,
+    at now: Timestamp
+  ) throws -> Mailing {
+    let statuses: [RecipientStatus] = includeUncertain ? [.failed, .uncertain] : [.failed]
+    // While it is paused no sender takes the first of them before the last one is ready.
+    _ = try move(id, account, preconditions, "retried", from: [.sent, .failed], at: now) { _ in
+      guard try RecipientRows(account: account, mailing: id, queries: database).has(statuses) else {
+        throw Problem.conflict("Nobody's message has failed.", field: "status", code: "nothing_failed")
+      }
+      return (.paused, "finished_at = NULL")
+    }
+    try audience.inStretches {
+      try RecipientRows(account: account, mailing: id, queries: $0).retry(statuses, $1)
+    }
+    let rows = MailingRows(account: account, queries: database)
+    _ = try rows.move(id, from: [.paused], to: .queued, setting: "queued_at = \(now)", at: now)
+    return try find(id, account: account)
+  }
+
+  /// Queues a message like those of the mailing to each of `addresses`.
+  /// - Throws: `Problem` 404, 422, or 429 with too many in an hour.
+  func test(_ id: MailingID, _ wish: MailingTestWish, account: AccountID, at now: Timestamp) throws
+    -> MailingTestsQueued
+  {
+    try database.transaction { connection in
+      guard let mailing = try MailingRows(account: account, queries: connection).find(id) else {
+        throw Problem.notFound
+      }
+      guard !mailing.content.isEmpty else {
+        throw Problem.invalid("htmlBody", "empty_body", "The mailing says nothing yet.")
+      }
+      try domains.check(mailing.content.fromEmail, of: account, in: connection)
+      if let contact = wish.contact {
+        let rows = RecipientRows(account: account, mailing: id, queries: connection)
+        guard try !rows.known([contact]).isEmpty else {
+          throw Problem.invalid("contactId", "not_found", "There is no such contact.")
+        }
+      }
+      let tests = MailingTestRows(account: account, queries: connection)
+      try tests.checkRate(adding: wish.addresses.count, at: now)
+      try tests.insert(wish, mailing: id, at: now)
+      return MailingTestsQueued(addresses: wish.addresses.map(\.text))
+    }
+  }
+
+  // MARK: Shared
+
+  private static func check(_ time: Timestamp, at now: Timestamp) throws {
+    guard time > now else {
+      throw Problem.invalid("scheduledFor", "in_the_past", "This must lie in the future.")
+    }
+    guard time < now + longestSchedule else {
+      throw Problem.invalid("scheduledFor", "out_of_range", "This must lie within two years.")
+    }
+  }
+
+  private static func refused(_ status: MailingStatus, _ verb: String) -> Problem {
+    .conflict(
+      "The mailing is \(status.rawValue): it can't be \(verb) now.", field: "status", code: "wrong_status")
+  }
+
+  private func move(
+    _ id: MailingID, _ account: AccountID, _ preconditions: Preconditions, _ verb: String,
+    from: [MailingStatus], at now: Timestamp, _ target: (Mailing) throws -> (MailingStatus, SQL)
+  ) throws -> Mailing {
+    try changing(id, account, preconditions) { rows, mailing in
+      guard from.contains(mailing.status) else { throw Self.refused(mailing.status, verb) }
+      let (status, values) = try target(mailing)
+      guard try rows.move(id, from: from, to: status, setting: values, at: now) else {
+        throw Self.refused(mailing.status, verb)
+      }
+    }
+  }
+
+  /// Runs `body` with the mailing while nobody else changes it; answers what it is then.
+  @discardableResult
+  private func changing(
+    _ id: MailingID, _ account: AccountID, _ preconditions: Preconditions,
+    _ body: (MailingRows, Mailing) throws -> Void
+  ) throws -> Mailing {
+    try database.transaction { connection in
+      let rows = MailingRows(account: account, queries: connection)
+      guard let mailing = try rows.lock(id) else { throw Problem.notFound }
+      try preconditions.check(mailing.tag)
+      try body(rows, mailing)
+      return try find(id, account: account, in: connection)
+    }
+  }
+}
+
+extension MailingContent {
+  /// Whether there is nothing to read in it.
+  var isEmpty: Bool { htmlBody.isEmpty && (textBody ?? "").isEmpty }
+}

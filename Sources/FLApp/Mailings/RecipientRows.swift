@@ -1,0 +1,400 @@
+import FLMariaDB
+import FLValues
+
+/// Every SQL statement about the recipients of one mailing of an account, and what they come from.
+struct RecipientRows {
+  let account: AccountID
+  let mailing: MailingID
+  let queries: any Queries
+
+  /// What a list is narrowed to.
+  struct Filter {
+    var status: RecipientStatus?
+    var search: String?
+  }
+
+  // MARK: Reading
+
+  /// The numbers of each of `mailings`, which must be the account's: one statement, over indices alone.
+  static func counts(of mailings: [MailingID], in queries: any Queries) throws -> [MailingID: MailingCounts] {
+    guard !mailings.isEmpty else { return [:] }
+    let rows = try queries.rows(
+      """
+      SELECT mailing_id, status, 0 AS reactions, COUNT(*) AS n FROM mailing_recipients
+      WHERE mailing_id IN (\(mailings)) GROUP BY mailing_id, status
+      UNION ALL
+      SELECT mailing_id, NULL, reactions, COUNT(*) FROM mailing_recipients
+      WHERE mailing_id IN (\(mailings)) AND reactions > 0 GROUP BY mailing_id, reactions
+      """)
+    return try rows.reduce(into: [:]) { counts, row in
+      let id: MailingID = try row["mailing_id"]
+      let number: Int = try row["n"]
+      if let status: RecipientStatus = try row["status"] {
+        counts[id, default: MailingCounts()].add(number, status)
+      } else {
+        let reactions: Int = try row["reactions"]
+        if reactions & 1 != 0 { counts[id, default: MailingCounts()].opened += number }
+        if reactions & 2 != 0 { counts[id, default: MailingCounts()].clicked += number }
+        if reactions & 4 != 0 { counts[id, default: MailingCounts()].unsubscribed += number }
+      }
+    }
+  }
+
+  func count(_ filter: Filter = Filter()) throws -> Int {
+    try queries.row("SELECT COUNT(*) AS n FROM mailing_recipients r WHERE \(condition(filter))")?["n"] ?? 0
+  }
+
+  /// Recipients by the age of their contacts, those behind `cursor`.
+  func list(_ filter: Filter, behind cursor: Cursor?, limit: Int) throws -> [MailingRecipient] {
+    let after: ContactID? = cursor?.id()
+    let more: SQL = after.map { "AND r.contact_id > \($0)" } ?? ""
+    return try queries.rows(
+      """
+      SELECT contact_id, email, status, attempts, smtp_code, smtp_reply, skipped_reason, sent_at, opened_at,
+        clicked_at, bounced_at, unsubscribed_at
+      FROM mailing_recipients r WHERE \(condition(filter)) \(more) ORDER BY r.contact_id LIMIT \(limit)
+      """
+    ).map(MailingRecipient.init)
+  }
+
+  private func condition(_ filter: Filter) -> SQL {
+    var conditions: [SQL] = ["r.mailing_id = \(mailing)"]
+    if let status = filter.status { conditions.append("r.status = \(status)") }
+    if let search = filter.search { conditions.append("r.email LIKE \("%" + search.escapedForLike + "%")") }
+    return conditions.joined(by: " AND ")
+  }
+
+  /// How many are skipped, by reason.
+  func skipped() throws -> [SkippedReason: Int] {
+    try queries.rows(
+      """
+      SELECT skipped_reason, COUNT(*) AS n FROM mailing_recipients
+      WHERE mailing_id = \(mailing) AND status = \(RecipientStatus.skipped) AND skipped_reason IS NOT NULL
+      GROUP BY skipped_reason
+      """
+    ).reduce(into: [:]) { counts, row in counts[try row["skipped_reason"]] = try row["n"] }
+  }
+
+  /// Whether somebody is to get the mailing.
+  func hasPending() throws -> Bool {
+    try queries.row(
+      """
+      SELECT 1 AS found FROM mailing_recipients
+      WHERE mailing_id = \(mailing) AND status = \(RecipientStatus.pending) LIMIT 1
+      """) != nil
+  }
+
+  // MARK: Where they come from
+
+  /// Which of `contacts` are the account's.
+  func known(_ contacts: [ContactID]) throws -> Set<ContactID> {
+    Set(
+      try queries.rows("SELECT id FROM contacts WHERE account_id = \(account) AND id IN (\(contacts))").map {
+        try $0["id"]
+      })
+  }
+
+  /// Which of `groups` are the account's.
+  func known(_ groups: [ContactGroupID]) throws -> Set<ContactGroupID> {
+    Set(
+      try queries.rows("SELECT id FROM contact_groups WHERE account_id = \(account) AND id IN (\(groups))").map {
+        try $0["id"]
+      })
+  }
+
+  /// The tag of each of `names`, nil where there is none.
+  func known(_ names: [TagName]) throws -> [TagID?] {
+    guard !names.isEmpty else { return [] }
+    let wishes = names.enumerated().map { place, name -> SQL in
+      "SELECT \(place) AS place, id FROM tags WHERE account_id = \(account) AND name = \(name.text)"
+    }
+    let rows = try queries.rows(wishes.joined(by: " UNION ALL "))
+    return try rows.reduce(into: [TagID?](repeating: nil, count: names.count)) { tags, row in
+      tags[try row["place"]] = try row["id"]
+    }
+  }
+
+  func sources() throws -> [RecipientSource] {
+    try queries.rows("SELECT kind, source_id FROM mailing_sources WHERE mailing_id = \(mailing)").map { row in
+      let kind: String = try row["kind"]
+      return kind == "group" ? .group(try row["source_id"]) : .tag(try row["source_id"])
+    }
+  }
+
+  func add(_ sources: [RecipientSource]) throws {
+    guard !sources.isEmpty else { return }
+    let rows = sources.map { source -> SQL in "(\(mailing), \(source.kind), \(source.bytes))" }
+    _ = try queries.run(
+      "INSERT IGNORE INTO mailing_sources (mailing_id, kind, source_id) VALUES \(rows.joined(by: ", "))")
+  }
+
+  func removeSources() throws {
+    _ = try queries.run("DELETE FROM mailing_sources WHERE mailing_id = \(mailing)")
+  }
+
+  func exclude(_ contact: ContactID) throws {
+    _ = try queries.run("INSERT IGNORE INTO mailing_exclusions (mailing_id, contact_id) VALUES (\(mailing), \(contact))")
+  }
+
+  func removeExclusions(of contacts: [ContactID]) throws {
+    _ = try queries.run(
+      "DELETE FROM mailing_exclusions WHERE mailing_id = \(mailing) AND contact_id IN (\(contacts))")
+  }
+
+  func removeExclusions() throws {
+    _ = try queries.run("DELETE FROM mailing_exclusions WHERE mailing_id = \(mailing)")
+  }
+
+  // MARK: Adding
+
+  /// What a contact `c` begins as.
+  private static let beginning: SQL = """
+    c.email, IF(c.unsubscribed_at IS NULL AND c.bounced_at IS NULL, 'pending', 'skipped'), \(reason)
+    """
+  private static let reason: SQL = """
+    CASE WHEN c.id IS NULL THEN 'deleted' WHEN c.unsubscribed_at IS NOT NULL THEN 'unsubscribed'
+      WHEN c.bounced_at IS NOT NULL THEN 'bounced' END
+    """
+
+  /// How many of `contacts` are recipients.
+  func count(of contacts: [ContactID]) throws -> Int {
+    try queries.row(
+      """
+      SELECT COUNT(*) AS n FROM mailing_recipients
+      WHERE mailing_id = \(mailing) AND contact_id IN (\(contacts))
+      """)?["n"] ?? 0
+  }
+
+  /// How many of `contacts` unsubscribed or bounced.
+  func countSuppressed(of contacts: [ContactID]) throws -> Int {
+    try queries.row(
+      """
+      SELECT COUNT(*) AS n FROM contacts WHERE account_id = \(account) AND id IN (\(contacts))
+        AND (unsubscribed_at IS NOT NULL OR bounced_at IS NOT NULL)
+      """)?["n"] ?? 0
+  }
+
+  /// Makes `contacts` recipients by themselves, also those that are some by a group or a tag.
+  func add(_ contacts: [ContactID]) throws {
+    _ = try queries.run(
+      """
+      INSERT INTO mailing_recipients (mailing_id, contact_id, is_explicit, email, status, skipped_reason)
+      SELECT \(mailing), c.id, TRUE, \(Self.beginning) FROM contacts c
+      WHERE c.account_id = \(account) AND c.id IN (\(contacts))
+      ON DUPLICATE KEY UPDATE is_explicit = TRUE
+      """)
+  }
+
+  /// A run of contacts of a source, by their ids.
+  struct Stretch {
+    let after: ContactID
+    let through: ContactID
+    /// How many contacts the source has in it.
+    let count: Int
+  }
+
+  /// The next `limit` contacts of `source` behind `after`; nil where there are none.
+  func stretch(of source: RecipientSource, after: ContactID, limit: Int) throws -> Stretch? {
+    let row = try queries.row(
+      """
+      SELECT MAX(s.contact_id) AS last, COUNT(*) AS n FROM (
+        SELECT contact_id FROM \(source.table) WHERE \(source.condition) AND contact_id > \(after)
+        ORDER BY contact_id LIMIT \(limit)) s
+      """)
+    guard let row, let last: ContactID = try row["last"] else { return nil }
+    return try Stretch(after: after, through: last, count: row["n"])
+  }
+
+  /// Who of a stretch of a source is not a recipient yet: how many can become one, and how many of them
+  /// unsubscribed or bounced.
+  func candidates(of source: RecipientSource, in stretch: Stretch) throws -> (new: Int, suppressed: Int) {
+    let row = try queries.row(
+      """
+      SELECT COUNT(*) AS n, COUNT(COALESCE(c.unsubscribed_at, c.bounced_at)) AS suppressed
+      \(missing(from: source, in: stretch))
+      """)
+    guard let row else { return (0, 0) }
+    return try (row["n"], row["suppressed"])
+  }
+
+  /// How many of a stretch of a source are recipients.
+  func count(of source: RecipientSource, in stretch: Stretch) throws -> Int {
+    try queries.row(
+      """
+      SELECT COUNT(*) AS n FROM \(source.table) s
+      JOIN mailing_recipients r ON r.mailing_id = \(mailing) AND r.contact_id = s.contact_id
+      WHERE \(source.condition) AND s.contact_id > \(stretch.after) AND s.contact_id <= \(stretch.through)
+      """)?["n"] ?? 0
+  }
+
+  /// Makes recipients of those in a stretch of a source who may be and are not; answers how many.
+  func add(from source: RecipientSource, in stretch: Stretch) throws -> Int {
+    // IGNORE for who is added in the meantime by somebody else.
+    try queries.run(
+      """
+      INSERT IGNORE INTO mailing_recipients (mailing_id, contact_id, email, status, skipped_reason)
+      SELECT \(mailing), c.id, \(Self.beginning) \(missing(from: source, in: stretch))
+      """)
+  }
+
+  /// The contacts `c` of a stretch who may be recipients by this source and are not. What is there already is read
+  /// from the index, and costs no look at its contact.
+  private func missing(from source: RecipientSource, in stretch: Stretch) -> SQL {
+    """
+    FROM \(source.table) s
+    LEFT JOIN mailing_recipients r ON r.mailing_id = \(mailing) AND r.contact_id = s.contact_id
+    LEFT JOIN mailing_exclusions x ON x.mailing_id = \(mailing) AND x.contact_id = s.contact_id
+    JOIN contacts c ON c.id = s.contact_id AND c.account_id = \(account)
+    WHERE \(source.condition) AND \(source.counts) AND s.contact_id > \(stretch.after)
+      AND s.contact_id <= \(stretch.through) AND r.contact_id IS NULL AND x.contact_id IS NULL
+    """
+  }
+
+  // MARK: Looking again
+
+  /// The id of the last of the next `limit` recipients behind `after`; nil where there are none.
+  func last(after: ContactID, limit: Int) throws -> ContactID? {
+    let row = try queries.row(
+      """
+      SELECT MAX(s.contact_id) AS last FROM (
+        SELECT contact_id FROM mailing_recipients FORCE INDEX (PRIMARY)
+        WHERE mailing_id = \(mailing) AND contact_id > \(after) ORDER BY contact_id LIMIT \(limit)) s
+      """)
+    return try row?["last"] ?? nil
+  }
+
+  /// Takes away who is in no source any more and was not added by itself.
+  func removeStrays(after: ContactID, through last: ContactID) throws {
+    _ = try queries.run(
+      """
+      DELETE r FROM mailing_recipients r
+      WHERE r.mailing_id = \(mailing) AND r.contact_id > \(after) AND r.contact_id <= \(last)
+        AND NOT r.is_explicit AND r.status IN ('pending', 'skipped')
+        AND NOT EXISTS (
+          SELECT 1 FROM mailing_sources s JOIN contact_group_members g
+            ON g.group_id = s.source_id AND g.contact_id = r.contact_id AND g.status = 'confirmed'
+          WHERE s.mailing_id = \(mailing) AND s.kind = 'group')
+        AND NOT EXISTS (
+          SELECT 1 FROM mailing_sources s JOIN contact_tags t
+            ON t.tag_id = s.source_id AND t.contact_id = r.contact_id
+          WHERE s.mailing_id = \(mailing) AND s.kind = 'tag')
+      """)
+  }
+
+  /// Notes with those who wait, or are skipped, what their contacts say now; only rows that differ are written.
+  func reconsider(after: ContactID, through last: ContactID) throws {
+    // Whoever was skipped for another reason than the contact's (a cancelled mailing) stays so.
+    _ = try queries.run(
+      """
+      UPDATE mailing_recipients r LEFT JOIN contacts c ON c.id = r.contact_id AND c.account_id = \(account)
+      SET r.status = IF(\(Self.reason) IS NULL, 'pending', 'skipped'), r.skipped_reason = \(Self.reason),
+        r.email = COALESCE(c.email, r.email)
+      WHERE r.mailing_id = \(mailing) AND r.contact_id > \(after) AND r.contact_id <= \(last)
+        AND (r.status = 'pending'
+          OR (r.status = 'skipped' AND r.skipped_reason IN ('unsubscribed', 'bounced', 'deleted')))
+        AND (NOT (r.skipped_reason <=> \(Self.reason)) OR BINARY r.email <> BINARY c.email)
+      """)
+  }
+
+  // MARK: Removing and changing many
+
+  /// Takes one away; false where it is none.
+  func remove(_ contact: ContactID) throws -> Bool {
+    try queries.run(
+      "DELETE FROM mailing_recipients WHERE mailing_id = \(mailing) AND contact_id = \(contact)") > 0
+  }
+
+  /// Takes up to `limit` away; answers how many.
+  func remove(_ limit: Int) throws -> Int {
+    try queries.run("DELETE FROM mailing_recipients WHERE mailing_id = \(mailing) LIMIT \(limit)")
+  }
+
+  /// Takes up to `limit` of those away who followed links; answers how many.
+  func removeVisitors(_ limit: Int) throws -> Int {
+    try queries.run("DELETE FROM mailing_link_visitors WHERE mailing_id = \(mailing) LIMIT \(limit)")
+  }
+
+  /// Passes over up to `limit` of those who wait; answers how many.
+  func cancel(_ limit: Int) throws -> Int {
+    try queries.run(
+      """
+      UPDATE mailing_recipients SET status = 'skipped', skipped_reason = 'cancelled', due_at = NULL
+      WHERE mailing_id = \(mailing) AND status = 'pending' LIMIT \(limit)
+      """)
+  }
+
+  /// Lets up to `limit` of those who are in one of `statuses` wait anew; answers how many.
+  func retry(_ statuses: [RecipientStatus], _ limit: Int) throws -> Int {
+    try queries.run(
+      """
+      UPDATE mailing_recipients SET status = 'pending', attempts = 0, due_at = NULL, claimed_by = NULL
+      WHERE mailing_id = \(mailing) AND status IN (\(statuses.map(\.rawValue))) LIMIT \(limit)
+      """)
+  }
+
+  /// Whether somebody is in one of `statuses`.
+  func has(_ statuses: [RecipientStatus]) throws -> Bool {
+    try queries.row(
+      """
+      SELECT 1 AS found FROM mailing_recipients
+      WHERE mailing_id = \(mailing) AND status IN (\(statuses.map(\.rawValue))) LIMIT 1
+      """) != nil
+  }
+}
+
+/// A group or a tag whose contacts a mailing goes to.
+enum RecipientSource: Hashable {
+  case group(ContactGroupID)
+  case tag(TagID)
+
+  var kind: String {
+    switch self {
+    case .group: "group"
+    case .tag: "tag"
+    }
+  }
+
+  var bytes: [UInt8] {
+    switch self {
+    case .group(let id): id.bytes
+    case .tag(let id): id.bytes
+    }
+  }
+
+  fileprivate var table: SQL {
+    switch self {
+    case .group: "contact_group_members"
+    case .tag: "contact_tags"
+    }
+  }
+
+  /// What picks its rows.
+  fileprivate var condition: SQL {
+    switch self {
+    case .group(let id): "group_id = \(id)"
+    case .tag(let id): "tag_id = \(id)"
+    }
+  }
+
+  /// Whether a row of it, `s`, makes a recipient: who has not confirmed gets nothing.
+  fileprivate var counts: SQL {
+    switch self {
+    case .group: "s.status = 'confirmed'"
+    case .tag: "TRUE"
+    }
+  }
+}
+
+extension MailingCounts {
+  fileprivate mutating func add(_ number: Int, _ status: RecipientStatus) {
+    recipients += number
+    switch status {
+    case .pending, .sending: pending += number
+    case .sent: sent += number
+    case .failed: failed += number
+    case .bounced: bounced += number
+    case .skipped: skipped += number
+    case .uncertain: uncertain += number
+    }
+  }
+}
