@@ -30,8 +30,29 @@ public struct Settings: Sendable {
   public var geoIPProvider: String?
   /// How many seconds the provider may take.
   public var geoIPTimeout = 2
+  /// The mail server that mail is handed to, as `SMTPServer` reads it; nil writes files into `mail`. It may hold a
+  /// password.
+  public var smtpServer: String?
+  /// The limits of sending.
+  public var sending = Sending()
+  /// Where what can't be delivered comes back to; each message has a return path of its own made of it.
+  public var bounceAddress: String
   /// How the database is reached.
   public var database: Database.Configuration
+
+  /// The limits of sending mail.
+  public struct Sending: Sendable {
+    /// Connections to the mail server at once, of one run of the sender.
+    public var connections = 8
+    /// Messages in a minute in all; nil without limit. Over all hosts, as the next two.
+    public var perMinute: Int?
+    /// Messages in a minute of one account.
+    public var perMinuteOfAccount: Int?
+    /// Messages in a minute to one receiving domain.
+    public var perMinuteToDomain: Int?
+    /// How many times a message is tried that a server refuses for the time being.
+    public var attempts = 10
+  }
 
   /// Why the settings can't be used, and what to do about it.
   public struct Failure: Error, CustomStringConvertible {
@@ -48,6 +69,7 @@ public struct Settings: Sendable {
     self.baseURL = baseURL
     self.secret = secret
     previousSecrets = []
+    bounceAddress = "bounce@" + Self.host(of: baseURL)
     self.share = share
     self.scalar = scalar ?? share + "/scalar"
     self.database = database
@@ -131,6 +153,25 @@ public struct Settings: Sendable {
       throw Failure(description: "FL_GEOIP_URL must be an address like https://ipwho.is/{ip}.")
     }
     geoIPTimeout = try number("FL_GEOIP_TIMEOUT", 2, 1...10)
+    smtpServer = value("FL_SMTP_URL")
+    func maybe(_ name: String) throws -> Int? {
+      try value(name) == nil ? nil : number(name, 1, 1...1_000_000_000)
+    }
+    sending.connections = try number("FL_SMTP_CONNECTIONS", 8, 1...100)
+    sending.perMinute = try maybe("FL_SMTP_PER_MINUTE")
+    sending.perMinuteOfAccount = try maybe("FL_SMTP_ACCOUNT_PER_MINUTE")
+    sending.perMinuteToDomain = try maybe("FL_SMTP_DOMAIN_PER_MINUTE")
+    sending.attempts = try number("FL_SMTP_ATTEMPTS", 10, 1...50)
+    bounceAddress = value("FL_BOUNCE_ADDRESS") ?? "bounce@" + Self.host(of: baseURL)
+    let bounceParts = bounceAddress.split(separator: "@", omittingEmptySubsequences: false)
+    // `local+<48 characters>` must not be longer than a local part may be (RFC 5321, section 4.5.3.1.1).
+    guard bounceParts.count == 2, (1...15).contains(bounceParts[0].utf8.count), !bounceParts[1].isEmpty,
+      bounceAddress.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"+<>,;:\"()[]\\".utf8.contains($0) })
+    else {
+      throw Failure(
+        description:
+          "FL_BOUNCE_ADDRESS must be an address like bounce@example.org, with at most 15 characters before the @.")
+    }
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")
     database.host = value("FL_DB_HOST") ?? "localhost"
@@ -140,6 +181,9 @@ public struct Settings: Sendable {
     database.poolSize = try number("FL_DB_POOL", 8, 1...256)
     self.database = database
   }
+
+  /// The host of an address, without a port.
+  static func host(of url: String) -> String { WebURL(url)?.host ?? "localhost" }
 
   /// The directory that the running program lies in.
   public static var programDirectory: String {
