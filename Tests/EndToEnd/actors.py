@@ -93,6 +93,54 @@ class Actor:
             members.setdefault("destinationUrl", "https://example.org/")
         return created(self.post("/api/qrcodes", members))
 
+    # ---- contacts and mailings ----
+
+    def contact(self, address=None, **members):
+        """A new contact."""
+        return created(self.post("/api/contacts", {"email": address or self.house.new_email("contact"), **members}))
+
+    def contacts(self, count, domain="example.org", **members):
+        """Many new contacts at once; answers their addresses."""
+        mark = secrets.token_hex(3)
+        addresses = [f"c{number}.{mark}@{domain}" for number in range(count)]
+        for start in range(0, count, 10_000):
+            rows = [{"email": address, "firstName": f"First{number}", "lastName": "Last", **members}
+                    for number, address in enumerate(addresses[start:start + 10_000], start)]
+            answer = ok(self.post("/api/contacts/bulk", {"contacts": rows}, timeout=120))
+            assert answer["created"] == len(rows), answer
+        return addresses
+
+    def group(self, name=None, emails=(), **members):
+        """A new group with these addresses in it."""
+        group = created(self.post("/api/contact-groups", {"name": name or "Group " + secrets.token_hex(4), **members}))
+        for start in range(0, len(emails), 10_000):
+            answer = ok(self.post(f"/api/contact-groups/{group['id']}/members",
+                                  {"emails": list(emails[start:start + 10_000]), "createMissing": True}, timeout=120))
+            assert not answer["errors"], answer
+        return group
+
+    def mailing(self, to=(), groups=(), html="<p>Hello {{FirstName|there}}</p><p><a href=\"{{UnsubscribeUrl}}\">"
+                                             "Unsubscribe</a></p>", **members):
+        """A new draft to these contacts and groups."""
+        mailing = created(self.post("/api/mailing", {"subject": "News", "htmlBody": html, **members}))
+        if to or groups:
+            ok(self.post(f"/api/mailing/{mailing['id']}/recipients", {
+                "contactIds": [contact["id"] for contact in to], "groupIds": [group["id"] for group in groups]},
+                timeout=120))
+        return mailing
+
+    def send(self, mailing, **members):
+        """Queues a mailing."""
+        return ok(self.post(f"/api/mailing/{mailing['id']}/send", members or None))
+
+    def mailing_now(self, mailing):
+        """The mailing as it is now."""
+        return ok(self.get(f"/api/mailing/{mailing['id']}"))
+
+    def recipients(self, mailing, **query):
+        """The recipients of a mailing by their address."""
+        return {row["email"]: row for row in self.pages(f"/api/mailing/{mailing['id']}/recipients", **query)}
+
     def stats(self, link, **query):
         return ok(self.get(f"/api/links/{link['id']}/stats", params=query))
 

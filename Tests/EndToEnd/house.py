@@ -156,7 +156,7 @@ class House:
         """Runs a command of the product and answers what it printed."""
         done = subprocess.run(
             [os.path.join(BINARIES, program), *arguments], input=input, text=True, capture_output=True,
-            env=self.environment(), cwd=self.directory, timeout=60,
+            env=self.environment(), cwd=self.directory, timeout=180,
         )
         if check:
             assert done.returncode == 0, f"{program} {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}"
@@ -164,6 +164,19 @@ class House:
 
     def run_sender(self, max_seconds=5):
         return self.run("--max-seconds", str(max_seconds), program="fastlinkit-sender")
+
+    def start_sender(self, max_seconds=60):
+        """A run of the sender beside the test, which may end it in whatever way."""
+        return Process(
+            [os.path.join(BINARIES, "fastlinkit-sender"), "--max-seconds", max_seconds],
+            log=self.log_path("sender"), environment=self.environment(), directory=self.directory)
+
+    def change_settings(self, **settings):
+        """Writes settings anew; what is started from now on has them."""
+        self.extra_settings.update(settings)
+        keep = {name: self.settings[name] for name in ("FL_SECRET",)}
+        self.extra_settings = {**keep, **self.extra_settings}
+        self._write_settings()
 
     def set_plan(self, account, plan):
         self.run("plan", "set", account.email, plan)

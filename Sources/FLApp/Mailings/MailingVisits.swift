@@ -1,0 +1,161 @@
+import FLHTTP
+import FLMail
+import FLMariaDB
+import FLValues
+import Foundation
+import HTTPTypes
+
+/// What is at the signed addresses of a message, below `/m/`: the image that tells of opening, the links, and
+/// unsubscribing.
+struct MailingVisits: Sendable {
+  let database: Database
+  let tokens: MailingTokens
+  let webhooks: WebhookOutbox
+  let pages: Pages
+
+  // MARK: Opening
+
+  /// Answers the image, whatever becomes of noting it: a mail must never show a broken one.
+  func image(_ token: Substring, _ request: Request, at now: Timestamp) throws -> Response {
+    try refuseUnless(request, [.get, .head])
+    if request.method == .get, let subject = tokens.subject(of: token, .open) {
+      // Without the database nothing can be noted, and the image is shown all the same.
+      _ = try? note(.mailingOpened, subject, at: now) { rows, message, contact in
+        try rows.open(message.mailing, contact, at: now)
+      }
+    }
+    return Response(
+      status: 200,
+      headers: [.contentType: "image/gif", .cacheControl: "private, no-store", .xContentTypeOptions: "nosniff"],
+      body: .bytes(Self.pixel))
+  }
+
+  /// A transparent GIF of one pixel (GIF89a).
+  private static let pixel: [UInt8] = [
+    0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x21, 0xF9, 4, 1, 0, 0, 0,
+    0, 0x2C, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3B,
+  ]
+
+  // MARK: Clicking
+
+  /// Sends the recipient on to the link of the mailing that the token has the number of.
+  func click(_ token: Substring, _ request: Request, at now: Timestamp) throws -> Response {
+    try refuseUnless(request, [.get, .head])
+    guard let subject = tokens.subject(of: token, .click),
+      let message = try MailingVisitRows(queries: database).find(subject),
+      let template = try MailingVisitRows(queries: database).destination(subject.link, of: message.mailing),
+      let url = WebURL(try destination(template, message))
+    else { throw Problem.notFound }
+    if request.method == .get {
+      _ = try note(.mailingClicked, subject, url: url.text, at: now) { rows, message, contact in
+        try rows.click(subject.link, of: message.mailing, by: contact, at: now)
+      }
+    }
+    return Response(
+      status: 302, headers: [.location: url.location(), .cacheControl: "private, no-store"])
+  }
+
+  /// The address, in which the placeholders have the contact's present values.
+  private func destination(_ template: String, _ message: MailingVisitRows.Message) throws -> String {
+    guard template.contains("{{"), let text = try? PlaceholderText(template, in: .url) else { return template }
+    var values = PlaceholderValues()
+    if let contact = message.contact,
+      let row = try database.row(
+        "SELECT \(RecipientName.columns) FROM contacts c WHERE c.id = \(contact) AND c.account_id = \(message.account)")
+    {
+      values = try RecipientName(row).values
+    }
+    var bytes: [UInt8] = []
+    text.render(values, into: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Runs `change` in a transaction that tells the webhooks where it answers that this is the first time.
+  private func note(
+    _ event: WebhookEvent, _ subject: MailingTokens.Subject, url: String? = nil, at now: Timestamp,
+    _ change: (MailingVisitRows, MailingVisitRows.Message, ContactID) throws -> Bool
+  ) throws {
+    try database.transaction { connection in
+      let rows = MailingVisitRows(queries: connection)
+      guard let message = try rows.find(subject) else { return }
+      // A contact who is gone has no row of its own any more where it was merged, and one where it was deleted.
+      let contact = message.contact ?? subject.contact
+      guard try change(rows, message, contact) else { return }
+      try webhooks.tell(event, account: message.account, on: connection, at: now) {
+        var data: JSONObject = [
+          "mailingId": .string(message.mailing.description), "subject": .string(message.subject),
+          "contactId": .string(contact.description), "email": message.email.map { .string($0) } ?? .null,
+        ]
+        if let url { data["url"] = .string(url) }
+        return .object(data)
+      }
+    }
+  }
+
+  // MARK: Unsubscribing
+
+  /// The page to unsubscribe; a POST does so at once, also by a mail program that asks nobody (RFC 8058).
+  func unsubscribe(_ token: Substring, _ request: Request, at now: Timestamp) throws -> Response {
+    try refuseUnless(request, [.get, .head, .post])
+    guard let subject = tokens.subject(of: token, .unsubscribe),
+      let message = try MailingVisitRows(queries: database).find(subject)
+    else { return pages.render(UnsubscribePage(state: .unknown)) }
+    let action = request.path
+    let address = message.email.map(Self.masked)
+    guard request.method == .post else {
+      return pages.render(
+        UnsubscribePage(
+          state: message.isUnsubscribed ? .done : .asking, from: message.from, address: address, action: action))
+    }
+    let form = FormValues(reading: String(decoding: try request.bodyBytes(limit: 65_536), as: UTF8.self))
+    if form["undo"] != nil {
+      try subscribeAgain(subject, message, at: now)
+      return pages.render(
+        UnsubscribePage(state: .back, from: message.from, address: address, action: action))
+    }
+    let isOneClick = form["List-Unsubscribe"] != nil
+    try unsubscribe(subject, reason: isOneClick ? .oneClick : .page, at: now)
+    return pages.render(UnsubscribePage(state: .done, from: message.from, address: address, action: action))
+  }
+
+  private func unsubscribe(_ subject: MailingTokens.Subject, reason: UnsubscribeReason, at now: Timestamp) throws {
+    try database.transaction { connection in
+      let rows = MailingVisitRows(queries: connection)
+      guard let message = try rows.find(subject) else { return }
+      if let contact = message.contact {
+        _ = try ContactConsent(account: message.account, queries: connection)
+          .unsubscribe([contact], reason: reason, at: now)
+      } else if let email = message.email {
+        // The contact was deleted meanwhile: who is imported again later stays unsubscribed.
+        try rows.suppress(email, of: message.account, reason: reason, at: now)
+      }
+      try rows.unsubscribe(message.mailing, message.contact ?? subject.contact, at: now)
+    }
+  }
+
+  /// Takes an unsubscription back, at the wish of the person whose it is.
+  private func subscribeAgain(
+    _ subject: MailingTokens.Subject, _ message: MailingVisitRows.Message, at now: Timestamp
+  ) throws {
+    guard let contact = message.contact else { return }
+    try database.transaction { connection in
+      _ = try ContactConsent(account: message.account, queries: connection).liftUnsubscribe(contact, at: now)
+      try MailingVisitRows(queries: connection).unsubscribe(message.mailing, contact, at: nil)
+    }
+  }
+
+  /// An address as it may be shown to whoever has the link: `a…@example.org`.
+  private static func masked(_ email: String) -> String {
+    let halves = email.split(separator: "@", maxSplits: 1)
+    guard halves.count == 2, let first = halves[0].first else { return email }
+    return "\(first)…@\(halves[1])"
+  }
+
+  private func refuseUnless(_ request: Request, _ methods: [HTTPRequest.Method]) throws {
+    guard methods.contains(request.method) else {
+      throw Problem(
+        405, "method_not_allowed", "This address does not take this method.",
+        headers: [.allow: methods.map(\.rawValue).joined(separator: ", ")])
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import FLCrypto
+package import FLMail
+package import FLValues
+
+/// A mailing made ready to be sent: read once, rendered for each recipient, signed, with a return path of its own.
+package struct MailingMessage: Sendable {
+  /// A message for one recipient, with its envelope.
+  package struct Mail: Sendable {
+    /// The envelope's sender: the return path.
+    package let sender: String
+    /// The envelope's recipient.
+    package let recipient: String
+    /// The message.
+    package let bytes: [UInt8]
+  }
+
+  /// The addresses that the mailing links to and whose clicks are counted, in their order.
+  package let links: [String]
+
+  private let message: MailMessage
+  private let signers: [DKIMSigner]
+  private let tokens: MailingTokens
+  private let mark: [UInt8]
+  private let name: String
+  private let tracksOpens: Bool
+
+  /// Reads `mailing`, which comes from `from`.
+  /// - Throws: `PlaceholderText.Failure` for a placeholder that is none; the API saves no such mailing.
+  package init(_ mailing: Mailing, from: Mailbox, signers: [DKIMSigner], tokens: MailingTokens, accountName: String)
+    throws(PlaceholderText.Failure)
+  {
+    let content = mailing.content
+    let body = HTMLBody(content.htmlBody)
+    let html = try body.compiled(
+      previewText: content.previewText, tracksOpens: content.trackOpens, isTracked: { _ in content.trackClicks })
+    links = html.links
+    let text = content.textBody ?? body.plainText
+    let name = Hex.encode(mailing.mark)
+    message = MailMessage(
+      from: from, messageIDDomain: from.domain,
+      replyTo: content.replyTo.flatMap { Mailbox(address: $0) },
+      subject: try PlaceholderText(content.subject, in: .header), html: html.text,
+      text: try PlaceholderText(text, in: .text),
+      // One list an account: whoever filters its mailings, filters all of them.
+      listID: .init(name: content.fromName ?? accountName, id: "\(mailing.account).\(from.domain)"),
+      feedbackID: "\(name):\(mailing.account):mailing:fastlinkit")
+    self.signers = signers
+    self.tokens = tokens
+    self.name = name
+    mark = mailing.mark
+    tracksOpens = content.trackOpens
+  }
+
+  /// The message of a recipient; nil for an address that no mail can be sent to.
+  package func mail(for recipient: ClaimedRecipient, at now: Timestamp) -> Mail? {
+    mail(
+      to: recipient.email, contact: recipient.contact,
+      RecipientName(
+        email: recipient.email, firstName: recipient.firstName, lastName: recipient.lastName,
+        fullName: recipient.fullName, company: recipient.company), at: now)
+  }
+
+  package func mail(to address: String, contact: ContactID, _ recipient: RecipientName, at now: Timestamp) -> Mail? {
+    guard let to = Mailbox(name: recipient.name, address: address) else { return nil }
+    let subject = MailingTokens.Subject(mark: mark, contact: contact)
+    let unsubscribe = tokens.unsubscribeURL(subject)
+    var values = recipient.values
+    values.unsubscribeURL = unsubscribe
+    values.links = links.indices.map { tokens.clickURL(.init(mark: mark, contact: contact, link: $0)) }
+    if tracksOpens { values.openURL = tokens.openURL(subject) }
+    let bytes = message.bytes(
+      for: .init(
+        to: to, messageID: "\(name).\(contact)", date: now, values: values, oneClickURL: unsubscribe),
+      signedBy: signers)
+    return Mail(sender: tokens.returnPath(subject), recipient: to.address, bytes: bytes)
+  }
+}

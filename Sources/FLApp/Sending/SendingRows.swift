@@ -1,0 +1,366 @@
+import FLMariaDB
+import FLValues
+
+/// A mailing that a sender works on.
+package struct MailingInHand: Sendable {
+  package let id: MailingID
+  package let account: AccountID
+  /// Whether its recipients are settled; before that nothing is sent.
+  package let isPrepared: Bool
+}
+
+/// A recipient whose message a sender has in hand, as the contact is now.
+package struct ClaimedRecipient: Sendable {
+  package let contact: ContactID
+  package let email: String
+  /// How many times it was tried, this time included.
+  package let attempts: Int
+  package let firstName: String?
+  package let lastName: String?
+  package let fullName: String?
+  package let company: String?
+  package let hasSoftBounces: Bool
+}
+
+/// What became of a recipient's message.
+package struct RecipientResult: Sendable {
+  package enum Outcome: Sendable {
+    /// A server has taken it.
+    case sent
+    /// It is to be tried again, not before then.
+    case retry(at: Timestamp)
+    /// It was not tried at all, and waits as before.
+    case released
+    /// It was not tried, and is to wait until then.
+    case postponed(until: Timestamp)
+    /// It is given up; where that is the mailbox's fault, the contact is given up as well after some times.
+    case failed(isSoftBounce: Bool)
+    /// The address does not exist.
+    case bounced
+    /// Nobody can say whether a server has taken it.
+    case uncertain
+    /// It is not to be sent, for this reason.
+    case skipped(String)
+  }
+
+  package let contact: ContactID
+  package let outcome: Outcome
+  package let code: Int?
+  package let reply: String?
+  package let at: Timestamp
+
+  package init(contact: ContactID, outcome: Outcome, code: Int? = nil, reply: String? = nil, at: Timestamp) {
+    self.contact = contact
+    self.outcome = outcome
+    self.code = code
+    self.reply = reply
+    self.at = at
+  }
+}
+
+/// Every SQL statement by which senders work on mailings: claiming, marking, finishing. They go over all accounts.
+package struct SendingRows {
+  let queries: any Queries
+
+  package init(queries: any Queries) { self.queries = queries }
+
+  // MARK: Mailings
+
+  /// Queues the mailings whose time has come.
+  package func promote(at now: Timestamp) throws {
+    _ = try queries.run(
+      """
+      UPDATE mailings SET status = 'queued', queued_at = \(now), version = version + 1, updated_at = \(now)
+      WHERE status = 'scheduled' AND scheduled_for <= \(now)
+      """)
+  }
+
+  /// The mailings that are to be sent, the longest waiting first.
+  package func waiting() throws -> [MailingInHand] {
+    try queries.rows(
+      """
+      SELECT id, account_id, status = 'sending' AS is_prepared FROM mailings
+      WHERE status IN ('queued', 'sending') ORDER BY queued_at, id LIMIT 1000
+      """
+    ).map { row in
+      MailingInHand(id: try row["id"], account: try row["account_id"], isPrepared: try row["is_prepared"])
+    }
+  }
+
+  /// Begins the sending of a queued mailing, whose recipients are settled.
+  package func start(_ id: MailingID, at now: Timestamp) throws {
+    _ = try queries.run(
+      """
+      UPDATE mailings SET status = 'sending', started_at = COALESCE(started_at, \(now)),
+        prepared_at = COALESCE(prepared_at, \(now)), updated_at = \(now)
+      WHERE id = \(id) AND status = 'queued'
+      """)
+  }
+
+  /// Ends a mailing that has nothing left to send; whether it was this call that did.
+  package func finish(_ id: MailingID, at now: Timestamp) throws -> Bool {
+    try queries.run(
+      """
+      UPDATE mailings m SET status =
+          IF(EXISTS (SELECT 1 FROM mailing_recipients r WHERE r.mailing_id = \(id)
+              AND r.status IN ('sent', 'bounced', 'uncertain'))
+            OR NOT EXISTS (SELECT 1 FROM mailing_recipients r WHERE r.mailing_id = \(id) AND r.status = 'failed'),
+            'sent', 'failed'),
+        finished_at = \(now), version = version + 1, updated_at = \(now)
+      WHERE id = \(id) AND status = 'sending' AND NOT EXISTS (
+        SELECT 1 FROM mailing_recipients r WHERE r.mailing_id = \(id) AND r.status IN ('pending', 'sending'))
+      """) == 1
+  }
+
+  /// Ends a mailing that can't be rendered.
+  package func giveUp(_ id: MailingID, at now: Timestamp) throws {
+    _ = try queries.run(
+      """
+      UPDATE mailings SET status = 'failed', finished_at = \(now), version = version + 1, updated_at = \(now)
+      WHERE id = \(id) AND status IN ('queued', 'sending')
+      """)
+  }
+
+  /// Whose a mailing is.
+  package func account(of id: MailingID) throws -> AccountID? {
+    try queries.row("SELECT account_id FROM mailings WHERE id = \(id)")?["account_id"]
+  }
+
+  /// Keeps the addresses that a mailing links to, by their numbers. They are the same each time: a mailing that is being
+  /// sent is not changed any more.
+  package func keepLinks(_ links: [String], of id: MailingID) throws {
+    for some in Array(links.enumerated()).inChunks(of: 100) {
+      let rows = some.map { position, url -> SQL in "(\(id), \(position), \(url))" }
+      _ = try queries.run(
+        """
+        INSERT INTO mailing_links (mailing_id, position, url) VALUES \(rows.joined(by: ", "))
+        ON DUPLICATE KEY UPDATE url = VALUES(url)
+        """)
+    }
+  }
+
+  // MARK: Recipients
+
+  /// What was taken of a mailing.
+  package struct Claim: Sendable {
+    package var recipients: [ClaimedRecipient] = []
+    /// Behind whom the next claim begins; nil for the beginning.
+    package var last: ContactID?
+    /// How many were due, those included that are skipped.
+    package var found = 0
+  }
+
+  /// Takes up to `count` recipients of a mailing that are due, behind `last`, for `sender`: their rows say so, and no
+  /// other sender takes them. Who must not get mail is marked as skipped. In a transaction.
+  ///
+  /// Nothing is taken of a mailing that was paused or cancelled meanwhile.
+  package func claim(
+    _ count: Int, of mailing: MailingID, behind last: ContactID?, by sender: SenderID, at now: Timestamp
+  ) throws -> Claim {
+    // A shared lock: whoever pauses the mailing waits for this transaction, and the next one sees it.
+    let state = try queries.row("SELECT status FROM mailings WHERE id = \(mailing) LOCK IN SHARE MODE")
+    guard let state, try state["status"] == "sending" else { return Claim() }
+    var due = try due(count, of: mailing, "r.due_at IS NULL", behind: last)
+    let next = due.last?.contact
+    if due.count < count {
+      due += try self.due(count - due.count, of: mailing, "r.due_at <= \(now)", behind: nil)
+    }
+    guard !due.isEmpty else { return Claim() }
+    let contacts = try contacts(due.map(\.contact))
+    var claimed: [ClaimedRecipient] = []
+    var skipped: [RecipientResult] = []
+    for recipient in due {
+      switch contacts[recipient.contact] {
+      case nil: skipped.append(.init(contact: recipient.contact, outcome: .skipped("deleted"), at: now))
+      case .closed(let reason)?:
+        skipped.append(.init(contact: recipient.contact, outcome: .skipped(reason), at: now))
+      case .open(let row)?:
+        claimed.append(
+          ClaimedRecipient(
+            contact: recipient.contact, email: try row["email"], attempts: recipient.attempts + 1,
+            firstName: try row["first_name"], lastName: try row["last_name"], fullName: try row["full_name"],
+            company: try row["company"], hasSoftBounces: try row["soft_bounces"] > 0))
+      }
+    }
+    for some in claimed.map(\.contact).inChunks(of: 512) {
+      _ = try queries.run(
+        """
+        UPDATE mailing_recipients SET status = 'sending', claimed_by = \(sender), attempts = attempts + 1, due_at = NULL
+        WHERE mailing_id = \(mailing) AND contact_id IN (\(some))
+        """)
+    }
+    // Who has changed the address since.
+    let addresses = Dictionary(due.map { ($0.contact, $0.email) }) { first, _ in first }
+    for recipient in claimed where addresses[recipient.contact] != recipient.email {
+      _ = try queries.run(
+        """
+        UPDATE mailing_recipients SET email = \(recipient.email)
+        WHERE mailing_id = \(mailing) AND contact_id = \(recipient.contact)
+        """)
+    }
+    try mark(skipped, of: mailing, from: "r.status = 'pending'")
+    return Claim(recipients: claimed, last: next, found: due.count)
+  }
+
+  private struct Due {
+    let contact: ContactID
+    let email: String
+    let attempts: Int
+  }
+
+  private func due(_ count: Int, of mailing: MailingID, _ condition: SQL, behind last: ContactID?) throws -> [Due] {
+    let behind: SQL = last.map { "AND r.contact_id > \($0)" } ?? ""
+    return try queries.rows(
+      """
+      SELECT r.contact_id, r.email, r.attempts FROM mailing_recipients r
+      WHERE r.mailing_id = \(mailing) AND r.status = 'pending' AND \(condition) \(behind)
+      ORDER BY r.due_at, r.contact_id LIMIT \(count) FOR UPDATE SKIP LOCKED
+      """
+    ).map { Due(contact: try $0["contact_id"], email: try $0["email"], attempts: try $0["attempts"]) }
+  }
+
+  private enum Addressee {
+    case open(Row)
+    case closed(String)
+  }
+
+  private func contacts(_ ids: [ContactID]) throws -> [ContactID: Addressee] {
+    var found: [ContactID: Addressee] = [:]
+    for some in ids.inChunks(of: 512) {
+      let rows = try queries.rows(
+        """
+        SELECT id, email, first_name, last_name, full_name, company, soft_bounces,
+          bounced_at IS NOT NULL AS is_bounced, unsubscribed_at IS NOT NULL AS is_unsubscribed
+        FROM contacts WHERE id IN (\(some))
+        """)
+      for row in rows {
+        let isUnsubscribed: Bool = try row["is_unsubscribed"]
+        let isBounced: Bool = try row["is_bounced"]
+        found[try row["id"]] =
+          isUnsubscribed ? .closed("unsubscribed") : isBounced ? .closed("bounced") : .open(row)
+      }
+    }
+    return found
+  }
+
+  /// Notes what became of messages that `sender` had in hand.
+  package func mark(_ results: [RecipientResult], of mailing: MailingID, by sender: SenderID) throws {
+    try mark(results, of: mailing, from: "r.status = 'sending' AND r.claimed_by = \(sender)")
+  }
+
+  private func mark(_ results: [RecipientResult], of mailing: MailingID, from state: SQL) throws {
+    // In chunks of few different sizes, so that few different statements are prepared.
+    for some in results.inChunks(of: 128, orPowersOfTwo: true) {
+      let values = some.map { result -> SQL in
+        """
+        SELECT \(result.contact) AS contact_id, \(result.outcome.status) AS status, \(result.outcome.dueAt) AS due_at,
+          \(result.code) AS code, \(result.reply) AS reply, \(result.outcome.reason) AS reason,
+          \(result.at) AS at, \(result.outcome.wasTried ? 0 : 1) AS untried
+        """
+      }
+      _ = try queries.run(
+        """
+        UPDATE mailing_recipients r JOIN (\(values.joined(by: " UNION ALL "))) v ON v.contact_id = r.contact_id
+        SET r.status = v.status, r.due_at = v.due_at, r.claimed_by = NULL, r.attempts = r.attempts - v.untried,
+          r.smtp_code = COALESCE(v.code, r.smtp_code), r.smtp_reply = COALESCE(v.reply, r.smtp_reply),
+          r.skipped_reason = v.reason,
+          r.sent_at = IF(v.status = 'sent', v.at, r.sent_at),
+          r.bounced_at = IF(v.status = 'bounced', v.at, r.bounced_at)
+        WHERE r.mailing_id = \(mailing) AND \(state)
+        """)
+    }
+  }
+
+  // MARK: Senders that are gone
+
+  /// The mailings of which `sender` still has recipients in hand, with these.
+  package func inHand(of sender: SenderID) throws -> [MailingID: [ContactID]] {
+    let rows = try queries.rows(
+      """
+      SELECT r.mailing_id, r.contact_id FROM mailings m
+      JOIN mailing_recipients r ON r.mailing_id = m.id AND r.status = 'sending'
+      WHERE m.status IN ('queued', 'sending', 'paused', 'cancelled') AND r.claimed_by = \(sender)
+      """)
+    return try rows.reduce(into: [:]) { found, row in
+      found[try row["mailing_id"], default: []].append(try row["contact_id"])
+    }
+  }
+
+  // MARK: The state of the queue
+
+  /// What waits of a mailing.
+  package struct Backlog: Sendable {
+    package let mailing: MailingID
+    package let subject: String
+    package let status: String
+    package let queuedAt: Timestamp?
+    package let pending: Int
+    package let sending: Int
+    package let done: Int
+  }
+
+  /// What waits, by mailing, the longest waiting first.
+  package func backlog() throws -> [Backlog] {
+    try queries.rows(
+      """
+      SELECT m.id, m.subject, m.status, m.queued_at, SUM(r.status = 'pending') AS pending,
+        SUM(r.status = 'sending') AS sending, SUM(r.status NOT IN ('pending', 'sending')) AS done
+      FROM mailings m JOIN mailing_recipients r ON r.mailing_id = m.id
+      WHERE m.status IN ('queued', 'sending', 'paused') GROUP BY m.id, m.subject, m.status, m.queued_at
+      ORDER BY m.queued_at, m.id LIMIT 100
+      """
+    ).map { row in
+      Backlog(
+        mailing: try row["id"], subject: try row["subject"], status: try row["status"], queuedAt: try row["queued_at"],
+        pending: try row["pending"], sending: try row["sending"], done: try row["done"])
+    }
+  }
+}
+
+extension RecipientResult.Outcome {
+  fileprivate var status: String {
+    switch self {
+    case .sent: "sent"
+    case .retry, .released, .postponed: "pending"
+    case .failed: "failed"
+    case .bounced: "bounced"
+    case .uncertain: "uncertain"
+    case .skipped: "skipped"
+    }
+  }
+
+  fileprivate var dueAt: Timestamp? {
+    switch self {
+    case .retry(let time), .postponed(let time): time
+    default: nil
+    }
+  }
+
+  fileprivate var reason: String? {
+    if case .skipped(let reason) = self { reason } else { nil }
+  }
+
+  /// Whether the attempt counts.
+  fileprivate var wasTried: Bool {
+    switch self {
+    case .released, .postponed: false
+    default: true
+    }
+  }
+}
+
+extension Array {
+  /// The elements in pieces of `size`, of which the last may be smaller; with `orPowersOfTwo` the rest is cut into
+  /// pieces whose sizes are powers of two.
+  func inChunks(of size: Int, orPowersOfTwo: Bool = false) -> [[Element]] {
+    var chunks: [[Element]] = []
+    var start = 0
+    while start < count {
+      var length = Swift.min(size, count - start)
+      if orPowersOfTwo, length < size { length = 1 << (Int.bitWidth - 1 - length.leadingZeroBitCount) }
+      chunks.append(Array(self[start..<start + length]))
+      start += length
+    }
+    return chunks
+  }
+}

@@ -1,0 +1,46 @@
+import FLValues
+import Synchronization
+
+/// Keeps senders away from a mail server that is down: after some failures in a row nobody knocks for a while, then one,
+/// and where that fails the while gets longer.
+final class Breaker: Sendable {
+  private struct State {
+    var failures = 0
+    var closedUntil: ContinuousClock.Instant?
+    var isProbing = false
+  }
+
+  /// How many connections in a row must fail.
+  static let tolerance = 3
+  private static let firstPause = Duration.seconds(2)
+  private static let longestPause = Duration.seconds(60)
+
+  private let state = Mutex(State())
+
+  /// Whether the server is being left alone.
+  var isOpen: Bool { state.withLock { $0.failures >= Self.tolerance } }
+
+  /// Whether a connection may be tried now; while the server is left alone one caller may, now and then.
+  func mayConnect(at now: ContinuousClock.Instant = .now) -> Bool {
+    state.withLock { state in
+      guard state.failures >= Self.tolerance else { return true }
+      guard !state.isProbing, let until = state.closedUntil, until <= now else { return false }
+      state.isProbing = true
+      return true
+    }
+  }
+
+  /// The server has answered.
+  func succeeded() { state.withLock { $0 = State() } }
+
+  /// The server could not be reached, or hung up.
+  func failed(at now: ContinuousClock.Instant = .now) {
+    state.withLock { state in
+      state.failures += 1
+      state.isProbing = false
+      guard state.failures >= Self.tolerance else { return }
+      let doublings = min(state.failures - Self.tolerance, 6)
+      state.closedUntil = now + min(Self.longestPause, Self.firstPause * (1 << doublings))
+    }
+  }
+}

@@ -1,0 +1,282 @@
+import FLApp
+import FLMariaDB
+import FLValues
+import Foundation
+import Logging
+import Synchronization
+
+/// One run over the mailings: recipients are claimed in batches, account by account, rendered and carried by several
+/// threads, and what became of them is written in batches.
+///
+/// The journal tells, whenever this process is killed, which of the claimed messages may have gone out: those between
+/// `willEnd` and `done`, one for each connection at most. All others are claimed again.
+final class MailingRound: Sendable {
+  /// How many recipients are claimed at once.
+  static let batch = 500
+
+  private let app: App
+  private let sender: SenderID
+  private let journal: SenderJournal
+  private let breaker: Breaker
+  private let stop: @Sendable () -> Bool
+  private let logger: Logger
+  private let line = WaitingLine<Waiting>()
+  private let results: ResultLine
+  private let messages = Mutex<[MailingID: MailingMessage]>([:])
+  /// Messages that are claimed and not marked yet.
+  private let inHand = Atomic<Int>(0)
+  private let sent = Atomic<Int>(0)
+  private let retryAt: @Sendable (Int, Timestamp) -> Timestamp?
+
+  private struct Waiting: Sendable {
+    let mailing: MailingID
+    let recipient: ClaimedRecipient
+    let message: MailingMessage
+  }
+
+  /// A round of the run `sender` of `app`; it begins nothing new once `stop` answers true.
+  init(
+    app: App, sender: SenderID, journal: SenderJournal, breaker: Breaker, logger: Logger,
+    stop: @escaping @Sendable () -> Bool
+  ) {
+    self.app = app
+    self.sender = sender
+    self.journal = journal
+    self.breaker = breaker
+    self.logger = logger
+    self.stop = stop
+    let attempts = app.settings.sending.attempts
+    retryAt = { Backoff.time(after: $0, of: attempts, at: $1) }
+    results = ResultLine(app: app, sender: sender, logger: logger)
+  }
+
+  /// How many messages servers have taken.
+  var sentSoFar: Int { sent.load(ordering: .relaxed) }
+
+  /// Works until nothing is due any more or `stop`; the carriers run in threads of their own. False where the fate of some
+  /// messages could not be written, and has to be told by the journal.
+  func run(carriers: [any MailCarrier & Sendable]) -> Bool {
+    let threads = DispatchGroup()
+    for carrier in carriers {
+      Thread.begin("mail", in: threads) { carrier.carry(self) }
+    }
+    let writer = DispatchGroup()
+    Thread.begin("results", in: writer) { [results, inHand] in results.write(countingDown: inHand) }
+    fill()
+    // What was claimed and not begun goes back; what is in hand is finished.
+    let left = line.close()
+    for item in left { results.append(.init(contact: item.recipient.contact, outcome: .released, at: .now), of: item.mailing) }
+    threads.wait()
+    results.close()
+    writer.wait()
+    guard results.isComplete, release() else { return false }
+    finishAll()
+    return true
+  }
+
+  /// Gives back what was claimed without this process knowing: the answer to its COMMIT was lost.
+  private func release() -> Bool {
+    do {
+      for (mailing, contacts) in try SendingRows(queries: app.database).inHand(of: sender) {
+        try app.markRecipients(
+          contacts.map { .init(contact: $0, outcome: .released, at: .now) }, of: mailing, by: sender, delivered: [])
+      }
+      return true
+    } catch {
+      logger.warning("what is in hand can't be given back", metadata: ["error": "\(error.loggable)"])
+      return false
+    }
+  }
+
+  // MARK: Claiming
+
+  /// Keeps the line filled, one batch of each account in turn.
+  private func fill() {
+    var turns = Turns()
+    var lastLook = ContinuousClock.now - .seconds(60)
+    var mailings: [MailingInHand] = []
+    while !stop() {
+      do {
+        if lastLook.duration(to: .now) > .seconds(1) || mailings.isEmpty {
+          mailings = try look()
+          lastLook = .now
+        }
+        if breaker.isOpen {
+          // Nothing is claimed for a server that is down; a carrier knocks now and then with what it has.
+          if line.count == 0 && inHand.load(ordering: .relaxed) == 0 {
+            guard try claimOne(mailings, &turns, count: 1) else { break }
+          }
+          Thread.sleep(forTimeInterval: 0.2)
+          continue
+        }
+        if line.count >= Self.batch {
+          line.await(fewerThan: Self.batch, for: 0.5)
+          continue
+        }
+        if try claimOne(mailings, &turns, count: Self.batch) { continue }
+        if inHand.load(ordering: .acquiring) == 0 {
+          // Nothing is due, and nothing can become so by what is in hand.
+          finishAll()
+          mailings = try look()
+          if mailings.isEmpty || !(try claimOne(mailings, &turns, count: Self.batch)) { break }
+          continue
+        }
+        Thread.sleep(forTimeInterval: 0.02)
+        mailings = []
+      } catch {
+        // The database is away for a while: what is claimed goes on, and the rest waits for it.
+        logger.warning("mailings can't be claimed", metadata: ["error": "\(error.loggable)"])
+        mailings = []
+        Thread.sleep(forTimeInterval: 0.5)
+      }
+    }
+  }
+
+  /// The mailings that are to be sent, all of them prepared.
+  private func look() throws -> [MailingInHand] {
+    let rows = SendingRows(queries: app.database)
+    try rows.promote(at: .now)
+    var mailings: [MailingInHand] = []
+    for mailing in try rows.waiting() where !stop() {
+      if !mailing.isPrepared { try app.prepareMailing(mailing, at: .now) }
+      mailings.append(mailing)
+    }
+    return mailings
+  }
+
+  /// Claims a batch of the next account in turn that has something due; false where none has.
+  private func claimOne(_ mailings: [MailingInHand], _ turns: inout Turns, count: Int) throws -> Bool {
+    for mailing in turns.order(mailings) {
+      let claimed = try claim(count, of: mailing, behind: turns.last(of: mailing.id))
+      turns.took(mailing, last: claimed.last)
+      if claimed.any { return true }
+    }
+    return false
+  }
+
+  private func claim(_ count: Int, of mailing: MailingInHand, behind last: ContactID?) throws -> (
+    any: Bool, last: ContactID?
+  ) {
+    let now = Timestamp.now
+    guard let message = try message(of: mailing) else { return (false, nil) }
+    let limits = app.settings.sending
+    let rates = SendRates(queries: app.database)
+    let allowed = try rates.take(count, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
+    let granted = try rates.take(allowed, of: .all, limit: limits.perMinute, at: now)
+    if granted < allowed {
+      try rates.giveBack(allowed - granted, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
+    }
+    guard granted > 0 else { return (false, last) }
+    let claim = try app.database.transaction { connection in
+      try SendingRows(queries: connection).claim(granted, of: mailing.id, behind: last, by: sender, at: now)
+    }
+    let claimed = claim.recipients
+    if claimed.count < granted {
+      let unused = granted - claimed.count
+      try rates.giveBack(unused, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
+      try rates.giveBack(unused, of: .all, limit: limits.perMinute, at: now)
+    }
+    guard !claimed.isEmpty else { return (claim.found > 0, claim.last) }
+    inHand.add(claimed.count, ordering: .releasing)
+    let kept = try holdingBack(claimed, of: mailing.id, rates, limit: limits.perMinuteToDomain, at: now)
+    line.append(kept.map { Waiting(mailing: mailing.id, recipient: $0, message: message) })
+    return (true, claim.last)
+  }
+
+  /// The recipients whose domains take more in this minute; the others wait for the next.
+  private func holdingBack(
+    _ claimed: [ClaimedRecipient], of mailing: MailingID, _ rates: SendRates, limit: Int?, at now: Timestamp
+  ) throws -> [ClaimedRecipient] {
+    guard limit != nil else { return claimed }
+    var kept: [ClaimedRecipient] = []
+    let nextMinute = Timestamp(microseconds: (now.seconds / 60 + 1) * 60_000_000)
+    for (domain, some) in Dictionary(grouping: claimed, by: { $0.email.domain }) {
+      let granted = try rates.take(some.count, of: .domain(domain), limit: limit, at: now)
+      kept += some.prefix(granted)
+      for recipient in some.dropFirst(granted) {
+        results.append(.init(contact: recipient.contact, outcome: .postponed(until: nextMinute), at: now), of: mailing)
+      }
+    }
+    return kept
+  }
+
+  /// The mailing made ready to be rendered, once a round; nil where it can't be, and then it is told and stopped.
+  private func message(of mailing: MailingInHand) throws -> MailingMessage? {
+    if let known = messages.withLock({ $0[mailing.id] }) { return known }
+    guard let message = try app.message(of: mailing) else { return nil }
+    messages.withLock { $0[mailing.id] = message }
+    return message
+  }
+
+  private func finishAll() {
+    for id in messages.withLock({ Array($0.keys) }) {
+      do {
+        if try app.finishMailing(id, at: .now) { _ = messages.withLock { $0.removeValue(forKey: id) } }
+      } catch {
+        logger.warning("a mailing can't be finished", metadata: ["error": "\(error.loggable)"])
+      }
+    }
+  }
+}
+
+// MARK: What the carriers ask
+
+extension MailingRound: MailSource {
+  func next(waits: Bool) -> OutgoingMail? {
+    while let item = waits ? line.take() : line.takeIfAny() {
+      if stop() {
+        results.append(.init(contact: item.recipient.contact, outcome: .released, at: .now), of: item.mailing)
+        continue
+      }
+      guard let mail = item.message.mail(for: item.recipient, at: .now) else {
+        results.append(
+          .init(contact: item.recipient.contact, outcome: .skipped("invalid_address"), at: .now), of: item.mailing)
+        continue
+      }
+      return OutgoingMail(
+        subject: .recipient(item.mailing, item.recipient), sender: mail.sender, recipient: mail.recipient,
+        bytes: mail.bytes)
+    }
+    return nil
+  }
+
+  func willEnd(_ mail: OutgoingMail) -> Bool {
+    guard case .recipient(let mailing, let recipient) = mail.subject else { return false }
+    return journal.willEnd(.init(mailing: mailing, contact: recipient.contact))
+  }
+
+  func done(_ mail: OutgoingMail, _ fate: MailFate) {
+    guard case .recipient(let mailing, let recipient) = mail.subject else { return }
+    let now = Timestamp.now
+    let message = SenderJournal.Message(mailing: mailing, contact: recipient.contact)
+    func note(_ outcome: RecipientResult.Outcome, _ code: Int?, _ reply: String?) {
+      results.append(
+        .init(contact: recipient.contact, outcome: outcome, code: code, reply: reply, at: now), of: mailing,
+        isFirstAfterSoftBounces: recipient.hasSoftBounces)
+    }
+    switch fate {
+    case .taken(let code, let reply):
+      journal.answered(message, code: code, reply: reply, at: now)
+      sent.add(1, ordering: .relaxed)
+      note(.sent, code, reply)
+    case .refused(let code, let enhanced, let reply, let isOfRecipient):
+      journal.answered(message, code: code, reply: reply, at: now)
+      let verdict = Verdict(code: code, enhanced: enhanced, reply: reply, isOfRecipient: isOfRecipient)
+      note(verdict.outcome(retryAt(recipient.attempts, now)), code, reply)
+    case .notTried:
+      note(.released, nil, nil)
+    case .notTaken(let reason):
+      // Servers end connections after some messages, so it is tried again soon; a message over which connections break
+      // again and again is given up like one that is refused.
+      let again = recipient.attempts <= 3 ? now + .seconds(1) : retryAt(recipient.attempts, now)
+      note(again.map { .retry(at: $0) } ?? .failed(isSoftBounce: false), nil, reason)
+    case .unknown(let reason):
+      note(.uncertain, nil, reason)
+    }
+  }
+}
+
+extension String {
+  /// What stands behind the last `@`, in lower case.
+  fileprivate var domain: String { split(separator: "@").last.map { $0.lowercased() } ?? "" }
+}

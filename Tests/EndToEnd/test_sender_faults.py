@@ -1,0 +1,357 @@
+"""What becomes of mailings when things break: senders that are killed, servers that misbehave, a database that goes."""
+
+import collections
+import os
+import random
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from actors import ok
+from mailserver import MailServer, Sink
+from processes import free_port, wait_until
+
+
+@pytest.fixture
+def post_house(new_house):
+    return new_house(settings={"FL_SMTP_CONNECTIONS": "4"})
+
+
+@pytest.fixture
+def anna(post_house):
+    return post_house.account("Anna")
+
+
+class CountingServer:
+    """A quick mail server of a few lines that keeps the recipients of what it took, and does as it is told."""
+
+    def __init__(self, script=None, pause=0.0, pipelining=True):
+        self.taken = []
+        self.begun = 0
+        self.connections = 0
+        self.script = script or (lambda event, number: None)
+        self.pause = pause
+        self.pipelining = pipelining
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self._listener.getsockname()[1]
+        self.url = f"smtp://127.0.0.1:{self.port}"
+        self._open = True
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._open = False
+        self._listener.close()
+
+    def _accept(self):
+        while self._open:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self.connections += 1
+                number = self.connections
+            threading.Thread(target=self._serve, args=(client, number), daemon=True).start()
+
+    def _serve(self, client, number):
+        try:
+            with client, client.makefile("rb") as lines:
+                def say(text):
+                    client.sendall(text.encode() if isinstance(text, str) else text)
+
+                if self._told("connect", number, say):
+                    return
+                say("220 test ESMTP\r\n")
+                recipient = None
+                for line in lines:
+                    verb = line[:4].upper()
+                    if verb == b"EHLO":
+                        say("250-test\r\n250-PIPELINING\r\n250 8BITMIME\r\n" if self.pipelining else "250 test\r\n")
+                    elif verb == b"RCPT":
+                        recipient = line.split(b"<", 1)[1].split(b">", 1)[0].decode()
+                        if self._told("rcpt", number, say):
+                            return
+                        say("250 2.1.5 ok\r\n")
+                    elif verb == b"DATA":
+                        say("354 go on\r\n")
+                        for content in lines:
+                            if content == b".\r\n":
+                                break
+                        else:
+                            return
+                        with self._lock:
+                            self.begun += 1
+                        if self.pause:
+                            time.sleep(self.pause)
+                        if self._told("end", number, say):
+                            return
+                        with self._lock:
+                            self.taken.append(recipient)
+                        say("250 2.0.0 taken\r\n")
+                    elif verb == b"QUIT":
+                        say("221 bye\r\n")
+                        return
+                    else:
+                        say("250 ok\r\n")
+        except OSError:
+            pass
+
+    def _told(self, event, number, say):
+        """Does what the script says at this point; true where the connection is to be closed."""
+        with self._lock:
+            answer = self.script(event, number)
+        if answer is None:
+            return False
+        if callable(answer):
+            return answer(say)
+        say(answer)
+        return True
+
+
+def start_mailing(anna, count, **members):
+    addresses = anna.contacts(count)
+    mailing = anna.mailing(groups=[anna.group(emails=addresses)], **members)
+    anna.send(mailing)
+    return mailing, addresses
+
+
+def test_kill_9_fifty_times_with_two_senders(anna, post_house):
+    """Nobody is missed, nobody is mailed twice; at most what was in flight at a kill is uncertain."""
+    count, kills, connections = 10_000, 50, 4
+    dice = random.Random(4)
+    with CountingServer(pause=0.002) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, count)
+        senders = [post_house.start_sender(600), post_house.start_sender(600)]
+        wait_until(lambda: server.taken, seconds=60, what="the first message")
+        for _ in range(kills):
+            time.sleep(dice.uniform(0.05, 0.35))
+            victim = dice.randrange(2)
+            senders[victim].stop(signal.SIGKILL)
+            senders[victim] = post_house.start_sender(600)
+        assert len(server.taken) < count, "it was over before the last kill: the test proves nothing"
+
+        def is_done():
+            for index, sender in enumerate(senders):
+                if not sender.runs:
+                    senders[index] = post_house.start_sender(600)
+            state = anna.mailing_now(mailing)
+            return state["status"] == "sent" and state
+        state = wait_until(is_done, seconds=240, every=0.5, what="the end of the mailing")
+        for sender in senders:
+            sender.stop()
+
+    times = collections.Counter(server.taken)
+    twice = [address for address, number in times.items() if number > 1]
+    assert not twice, f"{len(twice)} were mailed twice"
+    rows = anna.recipients(mailing)
+    assert rows.keys() == set(addresses)
+    states = collections.Counter(row["status"] for row in rows.values())
+    missed = [address for address in addresses if address not in times and rows[address]["status"] != "uncertain"]
+    assert not missed, f"{len(missed)} were missed"
+    assert states["uncertain"] <= kills * connections, states
+    assert states["sent"] + states["uncertain"] == count and state["counts"]["sent"] == states["sent"]
+    assert all(rows[address]["status"] in ("sent", "uncertain") for address in times)
+    print(f"states after {kills} kills: {dict(states)}")
+
+
+def test_sigterm_finishes_what_is_in_hand(anna, post_house):
+    with CountingServer(pause=0.05) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 200)
+        sender = post_house.start_sender(600)
+        wait_until(lambda: len(server.taken) >= 20, seconds=30, what="twenty messages")
+        assert sender.stop() == 0
+        states = collections.Counter(row["status"] for row in anna.recipients(mailing).values())
+        assert states["uncertain"] == 0 and states["sending"] == 0
+        assert states["sent"] == len(server.taken) < 200
+        post_house.run_sender(60)
+        assert sorted(server.taken) == sorted(addresses)
+
+
+def test_two_senders_at_once_send_each_once(anna, post_house):
+    with CountingServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        _, addresses = start_mailing(anna, 3000)
+        senders = [post_house.start_sender(60) for _ in range(3)]
+        wait_until(lambda: not any(sender.runs for sender in senders), seconds=90, what="the end of all")
+        assert sorted(server.taken) == sorted(addresses)
+
+
+def test_a_server_that_is_not_there(anna, post_house):
+    post_house.change_settings(FL_SMTP_URL=f"smtp://127.0.0.1:{free_port()}")
+    mailing, addresses = start_mailing(anna, 20)
+    began = time.monotonic()
+    post_house.run_sender(4)
+    assert time.monotonic() - began < 20
+    states = {row["status"] for row in anna.recipients(mailing).values()}
+    assert states == {"pending"}
+    assert all(row["attempts"] <= 1 for row in anna.recipients(mailing).values()), "nobody's fault"
+    with CountingServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        post_house.run_sender(30)
+        assert sorted(server.taken) == sorted(addresses)
+
+
+def test_a_server_that_comes_back_while_the_sender_runs(anna, post_house):
+    port = free_port()
+    post_house.change_settings(FL_SMTP_URL=f"smtp://127.0.0.1:{port}")
+    mailing, addresses = start_mailing(anna, 20)
+    sender = post_house.start_sender(60)
+    time.sleep(3)
+    assert sender.runs
+    with MailServer() as _:
+        pass
+    server = MailServer()
+    server.port = port
+    from aiosmtpd.controller import Controller
+    server._controller = Controller(server, hostname="127.0.0.1", port=port, decode_data=False)
+    with server:
+        wait_until(lambda: len(server.received) == 20, seconds=40, what="all messages")
+        wait_until(lambda: not sender.runs, seconds=30, what="the sender's end")
+    assert sorted(server.recipients()) == sorted(addresses)
+    assert anna.mailing_now(mailing)["status"] == "sent"
+
+
+@pytest.mark.parametrize("name", ["421 in mid-session", "closed after some", "garbage", "closed at connect"])
+def test_sessions_that_end_early_lose_nobody(anna, post_house, name):
+    counts = collections.Counter()
+
+    def script(event, number):
+        counts[event, number] += 1
+        if name == "421 in mid-session" and event == "rcpt" and counts[event, number] == 5 and number <= 6:
+            return "421 4.3.2 shutting down\r\n"
+        if name == "closed after some" and event == "rcpt" and counts[event, number] == 3 and number <= 6:
+            return ""
+        if name == "garbage" and event == "rcpt" and number <= 2 and counts[event, number] == 2:
+            return "what do you want\r\n"
+        if name == "closed at connect" and event == "connect" and number <= 2:
+            return ""
+        return None
+
+    with CountingServer(script) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 60)
+        wait_until(lambda: post_house.run_sender(20) is not None and anna.mailing_now(mailing)["status"] == "sent",
+                   seconds=60, every=1, what="the end of the mailing")
+        assert sorted(server.taken) == sorted(addresses)
+
+
+def test_an_end_without_an_answer_is_uncertain_and_not_repeated(anna, post_house):
+    silent = []
+
+    def script(event, number):
+        if event == "end" and number == 1 and not silent:
+            silent.append(True)
+            return ""
+        return None
+
+    post_house.change_settings(FL_SMTP_CONNECTIONS="1")
+    with CountingServer(script) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 10)
+        post_house.run_sender(20)
+        post_house.run_sender(20)
+        rows = anna.recipients(mailing)
+        states = collections.Counter(row["status"] for row in rows.values())
+        assert states == {"sent": 9, "uncertain": 1}
+        lost = next(address for address, row in rows.items() if row["status"] == "uncertain")
+        assert lost not in server.taken and rows[lost]["smtpReply"]
+        assert anna.mailing_now(mailing)["status"] == "sent"
+        # Not by itself, but when a person says so.
+        ok(anna.post(f"/api/mailing/{mailing['id']}/retry", {"includeUncertain": True}))
+        post_house.run_sender(20)
+        assert sorted(server.taken) == sorted(addresses)
+
+
+def test_without_pipelining(anna, post_house):
+    with CountingServer(pipelining=False) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        _, addresses = start_mailing(anna, 200)
+        post_house.run_sender(30)
+        assert sorted(server.taken) == sorted(addresses)
+
+
+def test_a_slow_server_is_not_hurried(anna, post_house):
+    with CountingServer(pause=0.4) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 40)
+        post_house.run_sender(2)
+        wait_until(lambda: post_house.run_sender(20) is not None and len(server.taken) == 40, seconds=60, what="all")
+        assert sorted(server.taken) == sorted(addresses)
+        assert anna.mailing_now(mailing)["status"] == "sent"
+
+
+def test_the_database_is_restarted_in_mid_drain(own_database_server, new_house):
+    house = new_house(own_database_server, settings={"FL_SMTP_CONNECTIONS": "4"})
+    anna = house.account("Anna")
+    with CountingServer(pause=0.004) as server:
+        house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 3000)
+        sender = house.start_sender(120)
+        wait_until(lambda: len(server.taken) > 300, seconds=30, what="300 messages")
+        own_database_server.stop()
+        time.sleep(1.5)
+        own_database_server.start()
+        wait_until(lambda: not sender.runs, seconds=120, what="the sender's end")
+        assert len(server.taken) > 300
+        for _ in range(3):
+            house.run_sender(60)
+        assert sorted(server.taken) == sorted(addresses)
+        states = collections.Counter(row["status"] for row in anna.recipients(mailing).values())
+        assert states == {"sent": 3000}
+
+
+def test_limits_by_the_minute_hold_over_senders(anna, post_house):
+    with CountingServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url, FL_SMTP_PER_MINUTE="25")
+        wait_until(lambda: time.time() % 60 < 40, seconds=25, what="a minute that is not about to end")
+        start_mailing(anna, 100)
+        began = int(time.time() // 60)
+        senders = [post_house.start_sender(3) for _ in range(2)]
+        wait_until(lambda: not any(sender.runs for sender in senders), seconds=30, what="the end of both")
+        assert int(time.time() // 60) == began
+        assert len(server.taken) == 25
+
+
+def test_limits_of_a_domain(anna, post_house):
+    with CountingServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url, FL_SMTP_DOMAIN_PER_MINUTE="7")
+        wait_until(lambda: time.time() % 60 < 40, seconds=25, what="a minute that is not about to end")
+        first, second = anna.contacts(20, domain="one.example"), anna.contacts(5, domain="two.example")
+        mailing = anna.mailing(groups=[anna.group(emails=first + second)])
+        anna.send(mailing)
+        post_house.run_sender(5)
+        domains = collections.Counter(address.split("@")[1] for address in server.taken)
+        assert domains == {"one.example": 7, "two.example": 5}
+        assert all(row["attempts"] <= 1 for row in anna.recipients(mailing).values())
+
+
+def test_accounts_take_turns(anna, post_house):
+    """A large mailing holds up no small one of another account."""
+    bob = post_house.account("Bob")
+    post_house.change_settings(FL_SMTP_CONNECTIONS="2")
+    with CountingServer(pause=0.002) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        _, large = start_mailing(anna, 6000)
+        sender = post_house.start_sender(120)
+        wait_until(lambda: len(server.taken) > 100, seconds=30, what="a hundred messages")
+        _, small = start_mailing(bob, 10)
+        wait_until(lambda: set(small) <= set(server.taken), seconds=30, what="the small mailing")
+        assert len(server.taken) < 6000
+        sender.stop()
+
+
+def test_smtp_sink_takes_thousands(anna, post_house, tmp_path):
+    with Sink(tmp_path) as sink:
+        post_house.change_settings(FL_SMTP_URL=sink.url)
+        mailing, _ = start_mailing(anna, 3000)
+        post_house.run_sender(60)
+        assert anna.mailing_now(mailing)["counts"]["sent"] == 3000
