@@ -50,13 +50,14 @@ let package = Package(
     .target(name: "FLQRCode", dependencies: ["CQREncode", "CGD"], swiftSettings: touchesC),
     .target(name: "FLGeoIP", dependencies: ["CMaxMindDB", "FLValues", logging], swiftSettings: touchesC),
     .target(name: "FLTransfer", dependencies: ["CCurl"], swiftSettings: touchesC),
+    .target(name: "FLMail", dependencies: ["FLCrypto", "FLValues"], swiftSettings: common),
 
     // The product.
     .target(
       name: "FLApp",
       dependencies: [
-        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", mustache, logging,
-        httpTypes,
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLMail", "FLTransfer",
+        mustache, logging, httpTypes,
       ],
       swiftSettings: common),
     .target(
@@ -88,6 +89,8 @@ let package = Package(
       name: "FLMariaDBTests", dependencies: ["FLMariaDB", "FLTestDatabase", "FLValues", logging],
       swiftSettings: common),
     .testTarget(name: "FLCryptoTests", dependencies: ["FLCrypto"], swiftSettings: common),
+    .testTarget(
+      name: "FLMailTests", dependencies: ["FLMail", "FLCrypto", "FLValues"], swiftSettings: common),
     .testTarget(name: "FLQRCodeTests", dependencies: ["FLQRCode"], swiftSettings: common),
     .testTarget(name: "FLGeoIPTests", dependencies: ["FLGeoIP", "FLValues", logging], swiftSettings: common),
     // A process for the tests of the clicks to kill, and their stopwatch.
