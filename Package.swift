@@ -56,8 +56,8 @@ let package = Package(
     .target(
       name: "FLApp",
       dependencies: [
-        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", mustache, logging,
-        httpTypes,
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLMail", "FLTransfer",
+        mustache, logging, httpTypes,
       ],
       swiftSettings: common),
     .target(

@@ -1,0 +1,169 @@
+import FLMail
+import FLMariaDB
+import FLValues
+
+/// What is done about messages that come back, and about readers who complain.
+///
+/// A report counts by the signed return path that it came to, or that the message has in it which it is about; never by
+/// an e-mail address, which anybody can write.
+public struct BounceService: Sendable {
+  /// What a mail server knows of a message that it hands over.
+  public struct Envelope: Sendable {
+    /// The addresses that it came to, the surest first.
+    public var recipients: [String]
+    /// Whether its sender is known to be empty, as that of a report is.
+    public var isFromNobody: Bool
+
+    /// What is known.
+    public init(recipients: [String] = [], isFromNobody: Bool = false) {
+      self.recipients = recipients
+      self.isFromNobody = isFromNobody
+    }
+  }
+
+  private let database: Database
+  private let tokens: MailingTokens
+
+  /// Works on the copy that `settings` are of.
+  public init(database: Database, settings: Settings) {
+    self.database = database
+    tokens = MailingTokens(settings: settings)
+  }
+
+  // MARK: What is handed in
+
+  /// Does what the message `bytes` asks for, of which the first MiB is read. The same a second time does nothing.
+  /// - Throws: `DatabaseError`; then nothing was done, and it can be handed in again.
+  public func receive(_ bytes: [UInt8], _ envelope: Envelope, at now: Timestamp) throws -> BounceResult {
+    let message = ReceivedMessage(bytes)
+    if let report = FeedbackReport(message) {
+      guard report.isComplaint else { return BounceResult(.ignored(.noComplaint)) }
+      guard let subject = subject(of: report) ?? subject(of: message, envelope) else {
+        return BounceResult(.ignored(.unknown))
+      }
+      return try complain(subject, at: now)
+    }
+    guard let subject = subject(of: message, envelope) else { return BounceResult(.ignored(.unknown)) }
+    if let report = DeliveryReport(message) {
+      return try bounce(subject, at: now) { report.classification(for: $0) }
+    }
+    guard let bounce = UnstructuredBounce(message, isFromNobody: envelope.isFromNobody) else {
+      return BounceResult(.ignored(.noReport))
+    }
+    // It came from a mail system, and does not say what it is.
+    guard bounce.classification.kind != .none else { return BounceResult(.ignored(.noReport)) }
+    return try self.bounce(subject, at: now) { _ in bounce.classification }
+  }
+
+  // MARK: Whose it is
+
+  /// The fields in which mail servers note the address that a message came to, the surest first.
+  private static let recipientFields = [
+    "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to",
+  ]
+
+  /// Whose return path the message came to.
+  private func subject(of message: ReceivedMessage, _ envelope: Envelope) -> MailingTokens.Subject? {
+    let known = envelope.recipients.flatMap(ReceivedMessage.addresses)
+    if let subject = known.lazy.compactMap({ tokens.subject(ofReturnPath: $0) }).first { return subject }
+    return Self.recipientFields.lazy.flatMap { message.values($0).prefix(20) }
+      .flatMap(ReceivedMessage.addresses).compactMap { tokens.subject(ofReturnPath: $0) }.first
+  }
+
+  /// Whose message a complaint is about, which mostly comes to an address for all of them: by the return path or the
+  /// address for unsubscribing that the message had.
+  private func subject(of report: FeedbackReport) -> MailingTokens.Subject? {
+    let original = report.original
+    let paths =
+      (original?.values("return-path") ?? []).prefix(5) + [report.originalMailFrom].compactMap { $0 }
+    let byPath = paths.lazy.flatMap(ReceivedMessage.addresses)
+      .compactMap { tokens.subject(ofReturnPath: $0) }.first
+    if let byPath { return byPath }
+    return (original?.values("list-unsubscribe") ?? []).prefix(5).lazy
+      .flatMap { $0.utf8.prefix(4096).split { "<>, \t/?&=".utf8.contains($0) } }
+      .compactMap { tokens.subject(of: String(decoding: $0, as: UTF8.self), .unsubscribe) }.first
+  }
+
+  // MARK: What is done
+
+  private func bounce(
+    _ subject: MailingTokens.Subject, at now: Timestamp, _ classify: (String) -> BounceClassification
+  ) throws -> BounceResult {
+    try database.transaction { connection in
+      let rows = BounceRows(queries: connection)
+      guard let message = try rows.find(subject) else { return BounceResult(.ignored(.gone)) }
+      let classification = classify(message.email)
+      func result(_ effect: BounceResult.Effect) -> BounceResult {
+        BounceResult(
+          effect, mailing: message.mailing, contact: message.recipient, text: classification.text)
+      }
+      switch classification.kind {
+      case .none: return result(.delivered)
+      case .delayed: return result(.delayed)
+      case .refused, .soft, .hard: break
+      }
+      guard try rows.bounce(message, classification, at: now) else {
+        return result(message.hasBounced ? .again : .ignored(.notSent))
+      }
+      return result(
+        try Self.note(
+          classification, of: message.contact, isStillThere: message.isStillThere, email: message.email,
+          account: message.account, on: connection, at: now))
+    }
+  }
+
+  private func complain(_ subject: MailingTokens.Subject, at now: Timestamp) throws -> BounceResult {
+    try database.transaction { connection in
+      let rows = BounceRows(queries: connection)
+      guard let message = try rows.find(subject) else { return BounceResult(.ignored(.gone)) }
+      var isNew = try rows.unsubscribe(message, at: now)
+      if let contact = message.contact {
+        // Whoever complains is a person, whatever the address is now.
+        isNew =
+          try !ContactConsent(account: message.account, queries: connection)
+          .unsubscribe([contact], reason: .complaint, at: now).isEmpty
+      }
+      if !message.isStillThere {
+        try rows.rememberUnsubscription(
+          of: message.email, account: message.account, reason: .complaint, at: now)
+      }
+      return BounceResult(.complaint(isNew: isNew), mailing: message.mailing, contact: message.recipient)
+    }
+  }
+
+  /// Notes with a contact what the refusal of a message means for it: in the transaction in which the refusal itself is
+  /// noted, with the recipient's row by whoever learned of it. `email` is where the message went.
+  ///
+  /// A server that refuses at once (`RCPT`) and a report that comes later are judged by the same table.
+  /// - Throws: `DatabaseError`.
+  package static func note(
+    _ classification: BounceClassification, of contact: ContactID, email: String, account: AccountID,
+    on queries: any Queries, at now: Timestamp
+  ) throws -> BounceResult.Effect {
+    try note(
+      classification, of: contact, isStillThere: true, email: email, account: account, on: queries, at: now)
+  }
+
+  private static func note(
+    _ classification: BounceClassification, of contact: ContactID?, isStillThere: Bool, email: String,
+    account: AccountID, on queries: any Queries, at now: Timestamp
+  ) throws -> BounceResult.Effect {
+    let consent = ContactConsent(account: account, queries: queries)
+    let reason = classification.text.isEmpty ? "undeliverable" : classification.text
+    switch classification.kind {
+    case .none: return .delivered
+    case .delayed: return .delayed
+    case .refused: return .refused
+    case .soft:
+      guard let contact, isStillThere else { return .soft(isBounce: false) }
+      return .soft(isBounce: try consent.softBounce(contact, reason: reason, at: now))
+    case .hard:
+      guard let contact, isStillThere else {
+        // The contact is gone or has another address: this one is remembered, and no one is flagged.
+        try BounceRows(queries: queries).rememberBounce(of: email, account: account, reason: reason, at: now)
+        return .hard(isNew: false)
+      }
+      return .hard(isNew: try consent.bounce(contact, reason: reason, at: now))
+    }
+  }
+}
