@@ -40,7 +40,11 @@ public final class App: Sendable {
   private let requestIDs = RequestIDs()
   private let clock: @Sendable () -> Timestamp
   private let log: LogSink
-  private let logger: Logger
+  let logger: Logger
+  /// From whom mail comes, and what signs it.
+  let sendingDomains: SendingDomains
+  /// The signed names of recipients' messages.
+  let mailingTokens: MailingTokens
 
   /// Builds the application for a process that answers `workers` requests at a time.
   ///
@@ -59,6 +63,8 @@ public final class App: Sendable {
     migrations = Migrations(directory: settings.share + "/sql")
     spool = try ClickSpool(directory: settings.state + "/spool", logger: logger)
     salts = ClickSalts()
+    sendingDomains = SendingDomains(settings: settings)
+    mailingTokens = MailingTokens(settings: settings)
     let generations = try Generations(settings: settings)
     let tokens = Tokens(settings: settings)
     let lane = Lane(workers: workers)

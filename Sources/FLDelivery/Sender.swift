@@ -18,7 +18,7 @@ public final class Sender: Sendable {
   private let shouldStop: @Sendable () -> Bool
   private let deadline = Mutex(ContinuousClock.now)
   private let mailings = Mutex<MailingRound?>(nil)
-  private let mails = Mutex<SystemMailRound?>(nil)
+  private let mails = Mutex<SingleMailRound?>(nil)
   private let areMailsDone = Atomic<Bool>(false)
 
   /// What a run did.
@@ -117,7 +117,7 @@ public final class Sender: Sendable {
       try Recovery(app: app, directory: directory, host: ProcessInfo.processInfo.hostName, logger: logger).run(at: .now)
     }
     attempt("mails of the system") {
-      let round = try SystemMailRound(app: app, logger: logger, stop: { self.isOver() })
+      let round = try SingleMailRound(app: app, logger: logger, stop: { self.isOver() })
       mails.withLock { $0 = round }
       carriers(1, breaker)[0].carry(round)
     }

@@ -15,6 +15,8 @@ public struct SystemMail: Sendable {
   public let subject: String
   /// Plain text with line feeds.
   public let body: String
+  /// How many times it was tried, this time included.
+  public let attempts: Int
   /// When it was queued.
   public let createdAt: Timestamp
 }
@@ -66,8 +68,9 @@ public struct MailOutbox: Sendable {
     try database.transaction { connection in
       let rows = try connection.rows(
         """
-        SELECT id, recipient, subject, body, created_at FROM mail_outbox
-        WHERE sent_at IS NULL AND (leased_until IS NULL OR leased_until < \(now))
+        SELECT id, recipient, subject, body, attempts, created_at FROM mail_outbox
+        WHERE sent_at IS NULL AND failed_at IS NULL AND (leased_until IS NULL OR leased_until < \(now))
+          AND (due_at IS NULL OR due_at <= \(now))
         ORDER BY id LIMIT \(count) FOR UPDATE SKIP LOCKED
         """)
       let ids: [SystemMailID] = try rows.map { try $0["id"] }
@@ -76,7 +79,7 @@ public struct MailOutbox: Sendable {
         guard let body = try? sealer.open(sealed, context: id.description) else { return nil }
         return try SystemMail(
           id: id, recipient: row["recipient"], subject: row["subject"],
-          body: String(decoding: body, as: UTF8.self),
+          body: String(decoding: body, as: UTF8.self), attempts: row["attempts"] + 1,
           createdAt: row["created_at"])
       }
       if !ids.isEmpty {
@@ -95,8 +98,34 @@ public struct MailOutbox: Sendable {
     _ = try queries.run("UPDATE mail_outbox SET sent_at = \(now), body = '' WHERE id = \(id)")
   }
 
-  /// Takes away messages that were sent more than 30 days ago.
+  /// Lets a message wait that could not be sent.
+  package func postpone(
+    _ id: SystemMailID, until time: Timestamp, code: Int?, reply: String?, in queries: any Queries
+  ) throws {
+    _ = try queries.run(
+      """
+      UPDATE mail_outbox SET due_at = \(time), leased_until = NULL, smtp_code = \(code),
+        smtp_reply = \(reply.map { String($0.prefix(500)) })
+      WHERE id = \(id)
+      """)
+  }
+
+  /// Marks a message as one that can't be sent, and forgets what it said.
+  package func giveUp(_ id: SystemMailID, code: Int?, reply: String?, in queries: any Queries, at now: Timestamp)
+    throws
+  {
+    _ = try queries.run(
+      """
+      UPDATE mail_outbox SET failed_at = \(now), leased_until = NULL, body = '', smtp_code = \(code),
+        smtp_reply = \(reply.map { String($0.prefix(500)) })
+      WHERE id = \(id)
+      """)
+  }
+
+  /// Takes away messages that were sent or given up more than 30 days ago.
   public func purge(in queries: any Queries, at now: Timestamp) throws {
-    _ = try queries.run("DELETE FROM mail_outbox WHERE sent_at < \(now - .seconds(30 * 86_400)) LIMIT 10000")
+    let limit = now - .seconds(30 * 86_400)
+    _ = try queries.run("DELETE FROM mail_outbox WHERE sent_at < \(limit) LIMIT 10000")
+    _ = try queries.run("DELETE FROM mail_outbox WHERE failed_at < \(limit) AND sent_at IS NULL LIMIT 10000")
   }
 }

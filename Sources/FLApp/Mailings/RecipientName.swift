@@ -1,4 +1,4 @@
-package import FLMail
+public import FLMail
 package import FLMariaDB
 
 /// What a mailing's placeholders say of a contact.
@@ -26,6 +26,11 @@ package struct RecipientName: Sendable {
     lastName = try row["last_name"]
     fullName = try row["full_name"]
     company = try row["company"]
+  }
+
+  /// Whom a test goes to who is no contact.
+  package static func sample(_ email: String) -> RecipientName {
+    RecipientName(email: email, firstName: "Anna", lastName: "Example", fullName: nil, company: "Example Inc.")
   }
 
   /// The name for people: the full one, else first and last.

@@ -1,5 +1,5 @@
-package import FLHTTP
-import FLMail
+import FLHTTP
+package import FLMail
 import FLMariaDB
 package import FLValues
 
@@ -10,7 +10,7 @@ extension App {
   package func prepareMailing(_ mailing: MailingInHand, at now: Timestamp) throws {
     guard let whole = try MailingRows(account: mailing.account, queries: database).find(mailing.id) else { return }
     // What is resumed, or sent to some again, goes to those whom it was for.
-    if whole.preparedAt == nil { try MailingAudience(account: mailing.account, database: database).refresh(whole, at: now) }
+    if whole.preparedAt == nil { try MailingAudience(database: database).refresh(whole, at: now) }
     if whole.content.trackClicks, let message = try message(of: mailing) {
       try SendingRows(queries: database).keepLinks(message.links, of: mailing.id)
     }
@@ -24,16 +24,61 @@ extension App {
     guard let whole = try MailingRows(account: mailing.account, queries: database).find(mailing.id),
       let account = try AccountRows(queries: database).find(mailing.account)
     else { return nil }
-    let origin = try sendingDomains.origin(of: whole, accountName: account.name)
     do {
-      return try MailingMessage(
-        whole, from: origin.from, signers: origin.signers, tokens: mailingTokens, accountName: account.name)
-    } catch {
+      return try message(of: whole, accountName: account.name)
+    } catch let failure as MailingMessage.Failure {
       logger.error(
-        "a mailing can't be sent", metadata: ["mailing": "\(mailing.id)", "reason": "\(error)"])
+        "a mailing can't be sent", metadata: ["mailing": "\(mailing.id)", "reason": "\(failure)"])
       try SendingRows(queries: database).giveUp(mailing.id, at: .now)
       return nil
     }
+  }
+
+  private func message(of mailing: Mailing, accountName: String) throws -> MailingMessage {
+    guard let identity = try sendingDomains.identity(of: mailing, in: database) else {
+      throw MailingMessage.Failure(description: "The address that it comes from may not be used any more.")
+    }
+    do {
+      return try MailingMessage(
+        mailing, from: identity.from, signers: identity.signers, tokens: mailingTokens, accountName: accountName)
+    } catch let failure as PlaceholderText.Failure {
+      throw MailingMessage.Failure(description: failure.description)
+    }
+  }
+
+  /// A test of a mailing; nil where it can't be made.
+  /// - Throws: `DatabaseError`.
+  package func mail(of test: MailingTest, at now: Timestamp) throws -> MailingMessage.Mail? {
+    var mailing = test.mailing
+    mailing.content.subject = MailingTest.mark + mailing.content.subject
+    guard let account = try AccountRows(queries: database).find(mailing.account),
+      let message = try? message(of: mailing, accountName: account.name)
+    else { return nil }
+    let contact = try test.contact.flatMap { contact in
+      try database.row(
+        """
+        SELECT \(RecipientName.columns) FROM contacts c WHERE c.id = \(contact) AND c.account_id = \(mailing.account)
+        """
+      ).map { try RecipientName($0) }
+    }
+    // The addresses in a test lead nowhere that counts: they are of no contact, unless one was chosen.
+    return message.mail(
+      to: test.recipient, contact: test.contact ?? ContactID(at: now), contact ?? .sample(test.recipient), at: now)
+  }
+
+  /// From whom the system's own mails come.
+  /// - Throws: `DatabaseError`; `Settings.Failure` where FL_MAIL_FROM is no address.
+  package func systemMailIdentity() throws -> SendingDomains.Identity {
+    guard let identity = try sendingDomains.operatorIdentity(name: "FastLinkIt", in: database) else {
+      throw Settings.Failure(description: "FL_MAIL_FROM is no address that mail can come from.")
+    }
+    return identity
+  }
+
+  /// What waits to go out, in lines for a terminal.
+  /// - Throws: `DatabaseError`.
+  public func sendingStatus(at now: Timestamp) throws -> [String] {
+    try SendingStatus(in: database, at: now).lines(at: now)
   }
 
   /// Ends a mailing that has nothing left to send, and tells the webhooks; whether it was this call that did.
@@ -43,7 +88,7 @@ extension App {
       let rows = SendingRows(queries: connection)
       guard try rows.finish(id, at: now), let account = try rows.account(of: id) else { return false }
       try WebhookOutbox().tell(.mailingSent, account: account, on: connection, at: now) {
-        guard let mailing = try MailingRows(account: account, queries: connection).found(id) else { return .null }
+        guard let mailing = try MailingRows(account: account, queries: connection).find(id) else { return .null }
         return try JSON(reading: Mailing.shape.bytes(mailing))
       }
       return true

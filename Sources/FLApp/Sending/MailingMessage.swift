@@ -14,6 +14,11 @@ package struct MailingMessage: Sendable {
     package let bytes: [UInt8]
   }
 
+  /// Why a mailing can't be sent at all.
+  package struct Failure: Error, CustomStringConvertible {
+    package let description: String
+  }
+
   /// The addresses that the mailing links to and whose clicks are counted, in their order.
   package let links: [String]
 
