@@ -87,11 +87,11 @@ struct RecipientWishes: Sendable {
   let groups: [ContactGroupID]
   let tags: [TagName]
 
-  private static let contactList: Shape<[ContactID]> = Shape<[ContactID]>.list(of: .id(), atMost: mostContacts)
+  static let contactList: Shape<[ContactID]> = Shape<[ContactID]>.list(of: .id(), atMost: mostContacts)
     .defaulting(to: []).described("Contacts by themselves.")
-  private static let groupList: Shape<[ContactGroupID]> = Shape<[ContactGroupID]>.list(of: .id(), atMost: 100)
+  static let groupList: Shape<[ContactGroupID]> = Shape<[ContactGroupID]>.list(of: .id(), atMost: 100)
     .defaulting(to: []).described("Groups: those who are in them when the sending begins, and have confirmed.")
-  private static let tagList: Shape<[TagName]> = Shape<[TagName]>.list(of: .tagName, atMost: 100)
+  static let tagList: Shape<[TagName]> = Shape<[TagName]>.list(of: .tagName, atMost: 100)
     .defaulting(to: []).described("Tags: those who have one of them when the sending begins.")
 
   static let shape = Shape(

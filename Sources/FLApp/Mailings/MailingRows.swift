@@ -128,13 +128,7 @@ struct MailingRows {
       WHERE \(condition(filter)) AND \(order.condition(behind: cursor))
       ORDER BY \(order.columns) LIMIT \(limit + 1)
       """)
-    var ids: [MailingID] = []
-    var bytes = 0
-    for row in rows.prefix(limit) {
-      bytes += try row["size"]
-      if bytes > Self.bytesOfPage && !ids.isEmpty { break }
-      ids.append(try row["id"])
-    }
+    let ids: [MailingID] = try Self.fitting(rows.prefix(limit))
     guard !ids.isEmpty else { return ([], false) }
     let mailings = try queries.rows(
       """
@@ -143,6 +137,18 @@ struct MailingRows {
       """
     ).map(Mailing.init)
     return (mailings, ids.count < rows.count)
+  }
+
+  /// The ids of the first of `rows`, which have a `size`, as far as they fit into a page.
+  static func fitting<Subject>(_ rows: some Sequence<Row>) throws -> [ID<Subject>] {
+    var ids: [ID<Subject>] = []
+    var bytes = 0
+    for row in rows {
+      bytes += try row["size"]
+      if bytes > bytesOfPage && !ids.isEmpty { break }
+      ids.append(try row["id"])
+    }
+    return ids
   }
 
   private func condition(_ filter: Filter) -> SQL {

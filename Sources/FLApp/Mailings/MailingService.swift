@@ -148,11 +148,17 @@ struct MailingService: Sendable {
   ) throws -> Mailing {
     let statuses: [RecipientStatus] = includeUncertain ? [.failed, .uncertain] : [.failed]
     // While it is paused no sender takes the first of them before the last one is ready.
-    _ = try move(id, account, preconditions, "retried", from: [.sent, .failed], at: now) { _ in
-      guard try RecipientRows(account: account, mailing: id, queries: database).has(statuses) else {
-        throw Problem.conflict("Nobody's message has failed.", field: "status", code: "nothing_failed")
+    _ = try changing(id, account, preconditions) { rows, mailing in
+      guard mailing.status == .sent || mailing.status == .failed else {
+        throw Self.refused(mailing.status, "retried")
       }
-      return (.paused, "finished_at = NULL")
+      // One that could not be sent at all has everybody waiting.
+      let waiting: [RecipientStatus] = mailing.status == .failed ? [.pending] : []
+      guard
+        try RecipientRows(account: account, mailing: id, queries: rows.queries).has(statuses + waiting)
+      else { throw Problem.conflict("Nobody's message has failed.", field: "status", code: "nothing_failed") }
+      _ = try rows.move(
+        id, from: [.sent, .failed], to: .paused, setting: "finished_at = NULL", at: now)
     }
     try audience.inStretches {
       try RecipientRows(account: account, mailing: id, queries: $0).retry(statuses, $1)

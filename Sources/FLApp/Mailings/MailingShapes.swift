@@ -43,6 +43,12 @@ extension MailingContent {
   ).named("NewMailing")
 }
 
+extension MailingContent {
+  /// Another subject than that of a template.
+  static let subjectInstead: Shape<String?> = Shape<String?>.optional(Member.subject).described(
+    "Instead of the template's.")
+}
+
 /// A mailing that is to be changed.
 struct MailingChanges: Sendable {
   let content: MailingContentChanges

@@ -98,26 +98,30 @@ public enum MailingTestQueue {
     -> [MailingTest]
   {
     try database.transaction { connection in
-      let rows = try connection.rows(
+      // By themselves: their mailings are not to be locked.
+      let ids: [MailingTestID] = try connection.rows(
+        """
+        SELECT id FROM mailing_tests
+        WHERE sent_at IS NULL AND failed_at IS NULL AND (leased_until IS NULL OR leased_until < \(now))
+        ORDER BY id LIMIT \(count) FOR UPDATE SKIP LOCKED
+        """
+      ).map { try $0["id"] }
+      guard !ids.isEmpty else { return [] }
+      let tests = try connection.rows(
         """
         SELECT t.id AS test_id, t.recipient, t.contact_id, t.attempts, \(Mailing.columns)
-        FROM mailing_tests t JOIN mailings m ON m.id = t.mailing_id
-        WHERE t.sent_at IS NULL AND t.failed_at IS NULL
-          AND (t.leased_until IS NULL OR t.leased_until < \(now))
-        ORDER BY t.id LIMIT \(count) FOR UPDATE SKIP LOCKED
-        """)
-      let tests = try rows.map { row in
+        FROM mailing_tests t JOIN mailings m ON m.id = t.mailing_id WHERE t.id IN (\(ids)) ORDER BY t.id
+        """
+      ).map { row in
         try MailingTest(
           id: row["test_id"], mailing: Mailing(row), recipient: row["recipient"], contact: row["contact_id"],
           attempts: row["attempts"])
       }
-      if !tests.isEmpty {
-        _ = try connection.run(
-          """
-          UPDATE mailing_tests SET leased_until = \(now + lease), attempts = attempts + 1
-          WHERE id IN (\(tests.map(\.id)))
-          """)
-      }
+      _ = try connection.run(
+        """
+        UPDATE mailing_tests SET leased_until = \(now + lease), attempts = attempts + 1
+        WHERE id IN (\(ids))
+        """)
       return tests
     }
   }

@@ -64,15 +64,20 @@ struct RecipientRows {
     return conditions.joined(by: " AND ")
   }
 
-  /// How many are skipped, by reason.
-  func skipped() throws -> [SkippedReason: Int] {
-    try queries.rows(
+  /// How many would get the mailing as its contacts are now.
+  func audience() throws -> MailingReport.Audience {
+    let row = try queries.row(
       """
-      SELECT skipped_reason, COUNT(*) AS n FROM mailing_recipients
-      WHERE mailing_id = \(mailing) AND status = \(RecipientStatus.skipped) AND skipped_reason IS NOT NULL
-      GROUP BY skipped_reason
-      """
-    ).reduce(into: [:]) { counts, row in counts[try row["skipped_reason"]] = try row["n"] }
+      SELECT COUNT(*) AS total, COUNT(c.unsubscribed_at) AS unsubscribed,
+        COUNT(IF(c.unsubscribed_at IS NULL, c.bounced_at, NULL)) AS bounced,
+        COUNT(IF(c.unsubscribed_at IS NULL AND c.bounced_at IS NULL, c.id, NULL)) AS reached
+      FROM mailing_recipients r LEFT JOIN contacts c ON c.id = r.contact_id AND c.account_id = \(account)
+      WHERE r.mailing_id = \(mailing)
+      """)
+    guard let row else { return MailingReport.Audience() }
+    return try MailingReport.Audience(
+      total: row["total"], willReceive: row["reached"], unsubscribed: row["unsubscribed"],
+      bounced: row["bounced"])
   }
 
   /// Whether somebody is to get the mailing.

@@ -1,0 +1,109 @@
+import FLHTTP
+import FLMail
+import FLMariaDB
+import FLValues
+import Foundation
+
+/// What would hurt of the links of a mailing. Nobody outside is asked: whoever writes a mailing could else have this
+/// instance call any address.
+struct MailingLinkCheck: Sendable {
+  let baseURL: String
+
+  /// So many links are named of each kind.
+  private static let mostNamed = 20
+  /// Longer ones can't be tracked, and some programs break them.
+  private static let longest = 2000
+
+  func items(in html: HTMLBody, _ queries: any Queries, at now: Timestamp) throws -> [MailingReport.Item] {
+    let links = html.namedLinks
+    var found: [(code: String, url: String, words: String)] = []
+    var seen: Set<String> = []
+    for link in links where seen.insert(link.url).inserted {
+      if let (code, words) = Self.fault(of: link.url) { found.append((code, link.url, words)) }
+    }
+    for link in links where Self.misleads(link) {
+      found.append(("misleading_link", link.url, "Its text “\(link.text.prefix(100))” is another place's address."))
+    }
+    found += try deadLinks(among: seen, queries, at: now)
+    var named: [String: Int] = [:]
+    return found.compactMap { code, url, words in
+      named[code, default: 0] += 1
+      guard named[code, default: 0] <= Self.mostNamed else { return nil }
+      return .init(.warning, code, "The link to \(url.prefix(200)): \(words)", field: "htmlBody")
+    }
+  }
+
+  /// What is wrong with an address by itself.
+  private static func fault(of url: String) -> (code: String, words: String)? {
+    // What a placeholder makes is made by this program, or is the contact's own.
+    if url.hasPrefix("{{") || url.hasPrefix("#") { return nil }
+    let scheme = String(url.prefix { $0 != ":" }).lowercased()
+    switch scheme {
+    case "http", "https": break
+    case "mailto", "tel", "sms": return nil
+    case "javascript", "vbscript", "data", "file", "blob":
+      return ("unsafe_link", "mail programs drop it, and spam filters count it.")
+    default:
+      return ("invalid_link", "it is no address that leads anywhere from a mail: begin it with https://.")
+    }
+    guard let address = WebURL(url.replacing(#/\{\{[^}]*\}\}/#, with: "x")) else {
+      return ("invalid_link", "it is no valid address.")
+    }
+    if url.utf8.count > longest { return ("long_link", "it has more than \(longest) characters.") }
+    let host = address.host.lowercased()
+    if isAddress(host) { return ("ip_link", "it leads to an IP address, as spam does: give the host's name.") }
+    if isPrivate(host) { return ("private_link", "it leads nowhere outside of your own network.") }
+    if scheme == "http" { return ("insecure_link", "it is not encrypted: use https.") }
+    return nil
+  }
+
+  private static func isAddress(_ host: String) -> Bool {
+    // Browsers read `0x7f.1` and `2130706433` as addresses, too: what ends in a number is none of a name.
+    if host.hasPrefix("[") { return true }
+    let last = host.split(separator: ".").last ?? ""
+    return last.utf8.allSatisfy { (48...57).contains($0) } || last.hasPrefix("0x")
+  }
+
+  private static func isPrivate(_ host: String) -> Bool {
+    let ends = ["localhost", "local", "internal", "lan", "home.arpa", "test", "invalid", "onion"]
+    return !host.contains(".") || ends.contains { host == $0 || host.hasSuffix("." + $0) }
+  }
+
+  /// Whether a link's text is an address itself, and that of another site than it leads to.
+  private static func misleads(_ link: HTMLBody.NamedLink) -> Bool {
+    guard !link.text.contains(" "), let target = WebURL(link.url) else { return false }
+    let lower = link.text.lowercased()
+    let text = lower.hasPrefix("http://") || lower.hasPrefix("https://") ? link.text : "https://" + link.text
+    guard let shown = WebURL(text), let name = DomainName(shown.host), link.text.contains("."),
+      // “3.5” and “report.pdf” are no addresses, and nor is a mail address.
+      lower.hasPrefix("http") || lower.hasPrefix("www.") || name.text.hasSuffix(".com")
+        || name.text.hasSuffix(".org") || name.text.hasSuffix(".net")
+    else { return false }
+    func site(_ host: String) -> String {
+      host.lowercased().split(separator: ".").suffix(2).joined(separator: ".")
+    }
+    return site(shown.host) != site(target.host)
+  }
+
+  /// Short links of this instance that lead nowhere.
+  private func deadLinks(among urls: Set<String>, _ queries: any Queries, at now: Timestamp) throws -> [(
+    code: String, url: String, words: String
+  )] {
+    let codes = urls.sorted().compactMap { url -> (url: String, code: ShortCode)? in
+      guard url.lowercased().hasPrefix(baseURL + "/") else { return nil }
+      let path = url.dropFirst(baseURL.count + 1).prefix { $0 != "?" && $0 != "#" }
+      return ShortCode(path.hasSuffix("+") ? path.dropLast() : path).map { (url, $0) }
+    }.filter { !$0.code.isReserved }.prefix(1000)
+    guard !codes.isEmpty else { return [] }
+    let rows = try queries.rows(
+      """
+      SELECT c.code FROM public_codes c LEFT JOIN links l ON l.id = c.subject_id AND c.kind = 'link'
+      WHERE c.code IN (\(codes.map(\.code.text))) AND c.kind <> 'retired'
+        AND (c.kind <> 'link' OR (l.is_enabled AND (l.expires_at IS NULL OR l.expires_at > \(now))))
+      """)
+    let alive = Set(try rows.map { row -> String in try row["code"] })
+    return codes.filter { !alive.contains($0.code.text) }.map {
+      ("dead_link", $0.url, "there is no such short link here, or it does not lead anywhere any more.")
+    }
+  }
+}
