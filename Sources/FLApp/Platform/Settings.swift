@@ -30,6 +30,9 @@ public struct Settings: Sendable {
   public var geoIPProvider: String?
   /// How many seconds the provider may take.
   public var geoIPTimeout = 2
+  /// Networks of the operator's own that webhooks may be sent to although they are private, with commas between; nil
+  /// for none.
+  public var webhookAllow: String?
   /// How the database is reached.
   public var database: Database.Configuration
 
@@ -131,6 +134,7 @@ public struct Settings: Sendable {
       throw Failure(description: "FL_GEOIP_URL must be an address like https://ipwho.is/{ip}.")
     }
     geoIPTimeout = try number("FL_GEOIP_TIMEOUT", 2, 1...10)
+    webhookAllow = value("FL_WEBHOOK_ALLOW")
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")
     database.host = value("FL_DB_HOST") ?? "localhost"
