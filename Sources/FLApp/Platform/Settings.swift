@@ -37,6 +37,9 @@ public struct Settings: Sendable {
   public var sending = Sending()
   /// Where what can't be delivered comes back to; each message has a return path of its own made of it.
   public var bounceAddress: String
+  /// Networks of the operator's own that webhooks may be sent to although they are private, with commas between; nil
+  /// for none.
+  public var webhookAllow: String?
   /// How the database is reached.
   public var database: Database.Configuration
 
@@ -172,6 +175,7 @@ public struct Settings: Sendable {
         description:
           "FL_BOUNCE_ADDRESS must be an address like bounce@example.org, with at most 15 characters before the @.")
     }
+    webhookAllow = value("FL_WEBHOOK_ALLOW")
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")
     database.host = value("FL_DB_HOST") ?? "localhost"
