@@ -23,8 +23,6 @@ final class MailingRound: Sendable {
   private let line = WaitingLine<Waiting>()
   private let results: ResultLine
   private let messages = Mutex<[MailingID: MailingMessage]>([:])
-  /// Messages that are claimed and not marked yet.
-  private let inHand = Atomic<Int>(0)
   private let sent = Atomic<Int>(0)
   private let retryAt: @Sendable (Int, Timestamp) -> Timestamp?
 
@@ -61,7 +59,7 @@ final class MailingRound: Sendable {
       Thread.begin("mail", in: threads) { carrier.carry(self) }
     }
     let writer = DispatchGroup()
-    Thread.begin("results", in: writer) { [results, inHand] in results.write(countingDown: inHand) }
+    Thread.begin("results", in: writer) { [results] in results.write() }
     fill()
     // What was claimed and not begun goes back; what is in hand is finished.
     let left = line.close()
@@ -103,7 +101,7 @@ final class MailingRound: Sendable {
         }
         if breaker.isOpen {
           // Nothing is claimed for a server that is down; a carrier knocks now and then with what it has.
-          if line.count == 0 && inHand.load(ordering: .relaxed) == 0 {
+          if line.count == 0 && results.inHand.load(ordering: .relaxed) == 0 {
             guard try claimOne(mailings, &turns, count: 1) else { break }
           }
           Thread.sleep(forTimeInterval: 0.2)
@@ -114,11 +112,11 @@ final class MailingRound: Sendable {
           continue
         }
         if try claimOne(mailings, &turns, count: Self.batch) { continue }
-        if inHand.load(ordering: .acquiring) == 0 {
+        if results.inHand.load(ordering: .acquiring) == 0 {
           // Nothing is due, and nothing can become so by what is in hand.
           finishAll()
           mailings = try look()
-          if mailings.isEmpty || !(try claimOne(mailings, &turns, count: Self.batch)) { break }
+          guard try claimOne(mailings, &turns, count: Self.batch) else { break }
           continue
         }
         Thread.sleep(forTimeInterval: 0.02)
@@ -177,7 +175,7 @@ final class MailingRound: Sendable {
       try rates.giveBack(unused, of: .all, limit: limits.perMinute, at: now)
     }
     guard !claimed.isEmpty else { return (claim.found > 0, claim.last) }
-    inHand.add(claimed.count, ordering: .releasing)
+    results.inHand.add(claimed.count, ordering: .releasing)
     let kept = try holdingBack(claimed, of: mailing.id, rates, limit: limits.perMinuteToDomain, at: now)
     line.append(kept.map { Waiting(mailing: mailing.id, recipient: $0, message: message) })
     return (true, claim.last)

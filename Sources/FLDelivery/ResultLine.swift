@@ -23,6 +23,8 @@ final class ResultLine: Sendable {
   private let sender: SenderID
   private let logger: Logger
   private let entries = WaitingLine<Entry>()
+  /// Messages that are claimed and whose fate is not written yet.
+  let inHand = Atomic<Int>(0)
   private let isClosed = Atomic<Bool>(false)
   private let wasLost = Atomic<Bool>(false)
 
@@ -43,9 +45,8 @@ final class ResultLine: Sendable {
   /// No more results come.
   func close() { isClosed.store(true, ordering: .releasing) }
 
-  /// Writes results until the line is closed and empty, counting `inHand` down by what is written. For a thread of its
-  /// own.
-  func write(countingDown inHand: borrowing Atomic<Int>) {
+  /// Writes results until the line is closed and empty. For a thread of its own.
+  func write() {
     var deadline: ContinuousClock.Instant?
     while true {
       let isLast = isClosed.load(ordering: .acquiring)

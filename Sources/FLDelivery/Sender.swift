@@ -89,7 +89,7 @@ public final class Sender: Sendable {
       let count = tellWebhooks()
       report.withLock { $0.webhooks = count }
     }
-    Thread.begin("heartbeat", in: threads) { [self] in beat(runs, id) }
+    Thread.begin("heartbeat", in: threads) { [self] in beat(id) }
     let isComplete = sendMails(id, journal, directory)
     areMailsDone.store(true, ordering: .releasing)
     threads.wait()
@@ -149,7 +149,8 @@ public final class Sender: Sendable {
   }
 
   /// Shows others that this run lives, until the mails are done.
-  private func beat(_ runs: SenderRunRows, _ id: SenderID) {
+  private func beat(_ id: SenderID) {
+    let runs = SenderRunRows(queries: app.database)
     var last = ContinuousClock.now
     while !areMailsDone.load(ordering: .acquiring) {
       Thread.sleep(forTimeInterval: 0.1)

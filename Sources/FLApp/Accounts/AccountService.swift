@@ -8,7 +8,7 @@ public struct AccountService: Sendable {
   let database: Database
   let tokens: Tokens
   let attempts: Attempts
-  let mail: MailOutbox
+  package let mail: MailOutbox
   let passwords: Passwords
   let baseURL: String
 

@@ -1,4 +1,4 @@
-public import FLMail
+package import FLMail
 package import FLMariaDB
 
 /// What a mailing's placeholders say of a contact.

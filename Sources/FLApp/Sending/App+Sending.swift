@@ -1,5 +1,5 @@
 import FLHTTP
-package import FLMail
+import FLMail
 import FLMariaDB
 package import FLValues
 
@@ -41,8 +41,8 @@ extension App {
     do {
       return try MailingMessage(
         mailing, from: identity.from, signers: identity.signers, tokens: mailingTokens, accountName: accountName)
-    } catch let failure as PlaceholderText.Failure {
-      throw MailingMessage.Failure(description: failure.description)
+    } catch {
+      throw MailingMessage.Failure(description: error.description)
     }
   }
 
@@ -77,7 +77,7 @@ extension App {
 
   /// What waits to go out, in lines for a terminal.
   /// - Throws: `DatabaseError`.
-  public func sendingStatus(at now: Timestamp) throws -> [String] {
+  package func sendingStatus(at now: Timestamp) throws -> [String] {
     try SendingStatus(in: database, at: now).lines(at: now)
   }
 
