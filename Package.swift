@@ -56,7 +56,8 @@ let package = Package(
     .target(
       name: "FLApp",
       dependencies: [
-        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", mustache, logging,
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLMail", mustache,
+        logging,
         httpTypes,
       ],
       swiftSettings: common),

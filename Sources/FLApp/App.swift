@@ -90,6 +90,13 @@ public final class App: Sendable {
     let geo = try GeoService(
       settings: settings, database: database, databases: geoDatabases, workers: workers)
 
+    let assets = try Assets(share: settings.share, scalar: settings.scalar)
+    let pages = try Pages(directory: settings.share + "/web/pages", assetVersion: assets.version)
+    let mailings = MailingService(
+      database: database, audience: MailingAudience(database: database),
+      domains: SendingDomains(settings: settings), baseURL: settings.baseURL)
+    let sendingDomains = SendingDomainService(settings: settings, database: database, lane: lane)
+
     router = Lazy { [accounts, database, migrations, spool, files] in
       let openAPI = Documents.OpenAPIBytes()
       // All operations of the API, service by service.
@@ -107,14 +114,18 @@ public final class App: Sendable {
         clicks.routes,
         FileRoutes(database: database, files: files, delivery: delivery).routes,
         GeoRoutes(service: geo).routes,
+        MailingRoutes(database: database, mailings: mailings, pages: pages).routes,
+        MailingTemplateRoutes(database: database, mailings: mailings).routes,
+        SendingDomainRoutes(
+          database: database, service: sendingDomains,
+          host: WebURL(settings.baseURL)?.host ?? settings.baseURL
+        ).routes,
         Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI).routes,
       ].flatMap { $0 }
       openAPI.set { OpenAPI.document(App.info, server: settings.baseURL, routes: routes) }
       return Router(routes)
     }
 
-    let assets = try Assets(share: settings.share, scalar: settings.scalar)
-    let pages = try Pages(directory: settings.share + "/web/pages", assetVersion: assets.version)
     site = Site(
       pages: pages, assets: assets,
       redirects: Redirects(
@@ -138,6 +149,10 @@ public final class App: Sendable {
       ("Statistics", "Who followed the links."),
       ("Files", "Files to download, and to lead links to."),
       ("GeoIP", "Where addresses are."),
+      (
+        "Mailings",
+        "Messages to many contacts, their recipients and templates, and the domains they come from."
+      ),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),
       ("Account", "Plans, and what was used of them."),
       ("Documents", "This document, and the health of the service."),
@@ -384,6 +399,7 @@ public final class App: Sendable {
     try PublicCodeRows(queries: database).purge(at: now)
     try files.sweep(at: now)
     try GeoRows(queries: database).purge(at: now)
+    try MailingTestQueue.purge(in: database, at: now)
     // The one table that grows with each visitor.
     for _ in 0..<50 where try ClickRows.purge(on: database, now: now, limit: 10_000) < 10_000 { break }
   }

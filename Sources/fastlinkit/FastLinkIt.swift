@@ -12,7 +12,8 @@ struct FastLinkIt: ParsableCommand {
     abstract: "Short links, and what was clicked: serve them, and look after them.",
     version: App.version,
     subcommands: [
-      Serve.self, Migrate.self, Doctor.self, User.self, PlanCommand.self, Secret.self, OpenAPICommand.self,
+      Serve.self, Migrate.self, Doctor.self, User.self, PlanCommand.self, DomainCommand.self, Secret.self,
+      OpenAPICommand.self,
     ])
 
   /// A web server that starts this program for one request gives it no arguments.

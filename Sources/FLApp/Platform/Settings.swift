@@ -30,6 +30,10 @@ public struct Settings: Sendable {
   public var geoIPProvider: String?
   /// How many seconds the provider may take.
   public var geoIPTimeout = 2
+  /// The address that mail comes from, where nothing else is said.
+  public var mailFrom: String
+  /// The DNS server that is asked for the records of sending domains, `address:port`; nil for the system's.
+  public var dnsServer: String?
   /// How the database is reached.
   public var database: Database.Configuration
 
@@ -50,6 +54,7 @@ public struct Settings: Sendable {
     previousSecrets = []
     self.share = share
     self.scalar = scalar ?? share + "/scalar"
+    mailFrom = Self.mailFrom(at: baseURL)
     self.database = database
   }
 
@@ -130,6 +135,11 @@ public struct Settings: Sendable {
     {
       throw Failure(description: "FL_GEOIP_URL must be an address like https://ipwho.is/{ip}.")
     }
+    mailFrom = value("FL_MAIL_FROM") ?? Self.mailFrom(at: baseURL)
+    guard EmailAddress(mailFrom) != nil else {
+      throw Failure(description: "FL_MAIL_FROM must be an e-mail address like no-reply@example.org.")
+    }
+    dnsServer = value("FL_DNS")
     geoIPTimeout = try number("FL_GEOIP_TIMEOUT", 2, 1...10)
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")
@@ -139,6 +149,13 @@ public struct Settings: Sendable {
     database.password = value("FL_DB_PASSWORD") ?? ""
     database.poolSize = try number("FL_DB_POOL", 8, 1...256)
     self.database = database
+  }
+
+  /// The address that mail comes from where none is set; what runs at an IP address or without a domain sends nothing
+  /// that anybody could answer.
+  private static func mailFrom(at baseURL: String) -> String {
+    let host = WebURL(baseURL).flatMap { DomainName($0.host) }
+    return "no-reply@" + (host?.text ?? "localhost.localdomain")
   }
 
   /// The directory that the running program lies in.
