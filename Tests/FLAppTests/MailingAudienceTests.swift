@@ -375,7 +375,8 @@ import Testing
     #expect(anna.get("/api/mailing")["total"] == before)
     let sent = anna.post(path + "/send", ["tags": ["vip"], "subject": "Hello {{Name}}"])
     #expect(sent.status == 201 && sent["status"] == "queued" && sent.counted("recipients") == 2, "\(sent)")
-    #expect(sent["subject"] == "Hello {{Name}}" && sent.location == "/api/mailing/" + (try sent.string("id")))
+    let id = try sent.string("id")
+    #expect(sent["subject"] == "Hello {{Name}}" && sent.location == "/api/mailing/" + id)
     #expect(anna.delete(path).status == 204 && anna.get(path).status == 404)
   }
 }
