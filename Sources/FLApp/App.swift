@@ -34,6 +34,7 @@ public final class App: Sendable {
   private let gate: Gate
   private let limits: RateLimits
   private let idempotency: Idempotency
+  private let optIn: DoubleOptIn
   private let site: Site
   private let salts: ClickSalts
   private let locate: ClickLoader.Locate
@@ -64,10 +65,11 @@ public final class App: Sendable {
     let lane = Lane(workers: workers)
     let passwords = Passwords(lane: lane)
     let attempts = Attempts(database: database, secret: settings.secret)
+    let mail = MailOutbox(settings: settings)
     accounts = AccountService(
-      database: database, tokens: tokens, attempts: attempts, mail: MailOutbox(settings: settings),
-      passwords: passwords,
+      database: database, tokens: tokens, attempts: attempts, mail: mail, passwords: passwords,
       baseURL: settings.baseURL)
+    optIn = DoubleOptIn(database: database, mail: mail, baseURL: settings.baseURL)
     gate = Gate(
       database: database, tokens: tokens, plans: Plans(database: database),
       memory: APIKeyMemory(generations: generations, settings: settings), origin: settings.baseURL)
@@ -98,6 +100,7 @@ public final class App: Sendable {
     let sendingDomains = SendingDomainService(settings: settings, database: database, lane: lane)
 
     router = Lazy { [accounts, database, migrations, spool, files] in
+    router = Lazy { [accounts, database, migrations, spool, files, optIn] in
       let openAPI = Documents.OpenAPIBytes()
       // All operations of the API, service by service.
       let routes: [Route] = [
@@ -111,6 +114,10 @@ public final class App: Sendable {
           clicks: clicks
         ).routes,
         TagRoutes(database: database).routes,
+        ContactGroupRoutes(
+          database: database, service: ContactGroupService(database: database, optIn: optIn),
+          baseURL: settings.baseURL
+        ).routes,
         clicks.routes,
         FileRoutes(database: database, files: files, delivery: delivery).routes,
         GeoRoutes(service: geo).routes,
@@ -131,7 +138,13 @@ public final class App: Sendable {
       redirects: Redirects(
         database: database, generations: generations, spool: spool, salts: salts, attempts: attempts,
         passwords: passwords, delivery: delivery, pages: pages, baseURL: settings.baseURL),
-      accounts: accounts, baseURL: settings.baseURL, version: App.version)
+      accounts: accounts,
+      mail: MailSite(
+        confirmations: ConfirmationSite(optIn: optIn, pages: pages),
+        subscriptions: SubscriptionSite(
+          service: SubscriptionService(database: database, attempts: attempts, optIn: optIn),
+          stamps: FormStamp(settings: settings), pages: pages)),
+      baseURL: settings.baseURL, version: App.version)
   }
 
   static let info = OpenAPI.Info(
@@ -147,6 +160,7 @@ public final class App: Sendable {
       ("Links", "Short links and their tags."), ("QR codes", "Symbols that lead to links."),
       ("Tags", "Labels of links."),
       ("Statistics", "Who followed the links."),
+      ("Contact groups", "Lists of contacts, and the forms to subscribe to them."),
       ("Files", "Files to download, and to lead links to."),
       ("GeoIP", "Where addresses are."),
       (
@@ -200,7 +214,7 @@ public final class App: Sendable {
         var limit: RateLimits.State?
         try countAnonymous(request, at: now, &limit)
       }
-      return try site.respond(to: request, at: now)
+      return try site.respond(to: request, requestID: requestID, at: now)
     } catch {
       return site.page(problem(error, requestID), requestID: requestID)
     }
@@ -400,6 +414,7 @@ public final class App: Sendable {
     try files.sweep(at: now)
     try GeoRows(queries: database).purge(at: now)
     try MailingTestQueue.purge(in: database, at: now)
+    try optIn.purge(at: now)
     // The one table that grows with each visitor.
     for _ in 0..<50 where try ClickRows.purge(on: database, now: now, limit: 10_000) < 10_000 { break }
   }

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from actors import MISSING_ID, Actor, created, problem, refuses, statuses
+from actors import MISSING_ID, Actor, created, ok, problem, refuses, statuses
 
 METHODS = ("get", "post", "put", "patch", "delete")
 SCOPES = ("links", "qrcodes", "contacts", "contact-groups", "mailing", "organizer", "payments", "geoip",
@@ -68,7 +68,8 @@ class Operation:
         if self.has_form:
             named.setdefault("files", {"file": ("a.txt", b"a file")})
         return actor.request(self.method.upper(), path or self.path.replace("{id}", MISSING_ID)
-                             .replace("{name}", "spring").replace("{ip}", "8.8.8.8"), **named)
+                             .replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+                             .replace("{contactId}", MISSING_ID), **named)
 
 
 def own_path(operation, account):
@@ -88,6 +89,14 @@ def own_path(operation, account):
         identifier = account.new_key()["id"]
     elif path.startswith("/api/files/{id}"):
         identifier = account.file()["id"]
+    elif path.startswith("/api/contact-groups/{id}"):
+        group = created(account.post("/api/contact-groups", {"name": str(uuid.uuid4()), "requireDoubleOptIn": True}))
+        identifier = group["id"]
+        if "{contactId}" in path:
+            ok(account.post(f"/api/contact-groups/{identifier}/members",
+                            {"emails": [f"{identifier}@example.org"], "createMissing": True, "sendConfirmation": False}))
+            [member] = ok(account.get(f"/api/contact-groups/{identifier}/members"))["items"]
+            path = path.replace("{contactId}", member["contactId"])
     else:
         pytest.fail(f"this test does not know how to make what {path} is about: teach it")
     return path.replace("{id}", identifier).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
@@ -207,7 +216,8 @@ def test_ids_that_are_none_do_not_exist(operations, owner):
             return False
         for nonsense in ("1", "nonsense", "null", "00000000-0000-0000-0000-000000000000", "%27%20OR%201=1",
                          "../../etc/passwd".replace("/", "%2F"), "é", "x" * 300):
-            answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring").replace("{ip}", "8.8.8.8"))
+            answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring")
+                                    .replace("{ip}", "8.8.8.8").replace("{contactId}", MISSING_ID))
             problem(answer, 404, "not_found")
 
     each(operations, check)
@@ -219,7 +229,8 @@ def test_an_undeclared_method_is_refused_with_those_allowed(document, owner):
         if not path.startswith("/api/"):
             continue
         declared = {method.upper() for method in METHODS if method in item}
-        target = path.replace("{id}", MISSING_ID).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+        target = (path.replace("{id}", MISSING_ID).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+                  .replace("{contactId}", MISSING_ID))
         for method in {method.upper() for method in METHODS} - declared | {"TRACE", "BREW"}:
             answer = owner.request(method, target)
             allowed = {word.strip() for word in answer.headers.get("Allow", "").split(",")}

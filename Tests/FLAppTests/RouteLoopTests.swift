@@ -16,6 +16,7 @@ import Testing
   private func path(_ route: FLApp.Route, id: String = "019a0000-0000-7000-8000-000000000000") -> String {
     route.path.replacing("{id}", with: id).replacing("{name}", with: "x")
       .replacing(/\{[a-zA-Z]+Id\}/, with: "019a0000-0000-7000-8000-000000000000")
+      .replacing("{contactId}", with: "019a0000-0000-7000-8000-000000000000")
   }
 
   /// A body that an operation takes.
@@ -102,6 +103,10 @@ import Testing
     let owned = [
       "/api/mailing/": try mailing.string("id"), "/api/mailing/templates/": template,
       "/api/mailing/domains/": domain, "/api/qrcodes/": codeID,
+    let groupID = try anna.post("/api/contact-groups", ["name": "g"]).string("id")
+    let owned = [
+      "/api/contact-groups/": groupID,
+      "/api/qrcodes/": codeID,
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]
     var seen = 0
