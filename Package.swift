@@ -58,6 +58,9 @@ let package = Package(
       dependencies: [
         "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLMail", "FLTransfer",
         mustache, logging, httpTypes,
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLMail", mustache,
+        logging,
+        httpTypes,
       ],
       swiftSettings: common),
     .target(

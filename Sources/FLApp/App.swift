@@ -37,6 +37,7 @@ public final class App: Sendable {
   private let gate: Gate
   private let limits: RateLimits
   private let idempotency: Idempotency
+  private let optIn: DoubleOptIn
   private let site: Site
   private let salts: ClickSalts
   private let locate: ClickLoader.Locate
@@ -73,10 +74,11 @@ public final class App: Sendable {
     let lane = Lane(workers: workers)
     let passwords = Passwords(lane: lane)
     let attempts = Attempts(database: database, secret: settings.secret)
+    let mail = MailOutbox(settings: settings)
     accounts = AccountService(
-      database: database, tokens: tokens, attempts: attempts, mail: MailOutbox(settings: settings),
-      passwords: passwords,
+      database: database, tokens: tokens, attempts: attempts, mail: mail, passwords: passwords,
       baseURL: settings.baseURL)
+    optIn = DoubleOptIn(database: database, mail: mail, baseURL: settings.baseURL)
     gate = Gate(
       database: database, tokens: tokens, plans: Plans(database: database),
       memory: APIKeyMemory(generations: generations, settings: settings), origin: settings.baseURL)
@@ -101,7 +103,15 @@ public final class App: Sendable {
     let geo = try GeoService(
       settings: settings, database: database, databases: geoDatabases, workers: workers)
 
+    let assets = try Assets(share: settings.share, scalar: settings.scalar)
+    let pages = try Pages(directory: settings.share + "/web/pages", assetVersion: assets.version)
+    let mailings = MailingService(
+      database: database, audience: MailingAudience(database: database),
+      domains: SendingDomains(settings: settings), baseURL: settings.baseURL)
+    let sendingDomains = SendingDomainService(settings: settings, database: database, lane: lane)
+
     router = Lazy { [accounts, database, migrations, spool, files] in
+    router = Lazy { [accounts, database, migrations, spool, files, optIn] in
       let openAPI = Documents.OpenAPIBytes()
       // All operations of the API, service by service.
       let routes: [Route] = [
@@ -115,12 +125,21 @@ public final class App: Sendable {
           clicks: clicks
         ).routes,
         TagRoutes(database: database).routes,
+        ContactGroupRoutes(
+          database: database, service: ContactGroupService(database: database, optIn: optIn),
+          baseURL: settings.baseURL
+        ).routes,
         clicks.routes,
         FileRoutes(database: database, files: files, delivery: delivery).routes,
         GeoRoutes(service: geo).routes,
         WebhookRoutes(
           database: database,
           webhooks: WebhookService(database: database, secrets: WebhookSecrets(settings: settings))
+        MailingRoutes(database: database, mailings: mailings, pages: pages).routes,
+        MailingTemplateRoutes(database: database, mailings: mailings).routes,
+        SendingDomainRoutes(
+          database: database, service: sendingDomains,
+          host: WebURL(settings.baseURL)?.host ?? settings.baseURL
         ).routes,
         Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI).routes,
       ].flatMap { $0 }
@@ -128,14 +147,18 @@ public final class App: Sendable {
       return Router(routes)
     }
 
-    let assets = try Assets(share: settings.share, scalar: settings.scalar)
-    let pages = try Pages(directory: settings.share + "/web/pages", assetVersion: assets.version)
     site = Site(
       pages: pages, assets: assets,
       redirects: Redirects(
         database: database, generations: generations, spool: spool, salts: salts, attempts: attempts,
         passwords: passwords, delivery: delivery, pages: pages, baseURL: settings.baseURL),
-      accounts: accounts, baseURL: settings.baseURL, version: App.version)
+      accounts: accounts,
+      mail: MailSite(
+        confirmations: ConfirmationSite(optIn: optIn, pages: pages),
+        subscriptions: SubscriptionSite(
+          service: SubscriptionService(database: database, attempts: attempts, optIn: optIn),
+          stamps: FormStamp(settings: settings), pages: pages)),
+      baseURL: settings.baseURL, version: App.version)
   }
 
   static let info = OpenAPI.Info(
@@ -151,9 +174,14 @@ public final class App: Sendable {
       ("Links", "Short links and their tags."), ("QR codes", "Symbols that lead to links."),
       ("Tags", "Labels of links."),
       ("Statistics", "Who followed the links."),
+      ("Contact groups", "Lists of contacts, and the forms to subscribe to them."),
       ("Files", "Files to download, and to lead links to."),
       ("GeoIP", "Where addresses are."),
       ("Webhooks", "Addresses of yours that are told of what happens."),
+      (
+        "Mailings",
+        "Messages to many contacts, their recipients and templates, and the domains they come from."
+      ),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),
       ("Account", "Plans, and what was used of them."),
       ("Documents", "This document, and the health of the service."),
@@ -207,7 +235,7 @@ public final class App: Sendable {
         var limit: RateLimits.State?
         try countAnonymous(request, at: now, &limit)
       }
-      return try site.respond(to: request, at: now)
+      return try site.respond(to: request, requestID: requestID, at: now)
     } catch {
       return site.page(problem(error, requestID), requestID: requestID)
     }
@@ -407,6 +435,8 @@ public final class App: Sendable {
     try webhooks.purge(at: now)
     try files.sweep(at: now)
     try GeoRows(queries: database).purge(at: now)
+    try MailingTestQueue.purge(in: database, at: now)
+    try optIn.purge(at: now)
     // The one table that grows with each visitor.
     for _ in 0..<50 where try ClickRows.purge(on: database, now: now, limit: 10_000) < 10_000 { break }
   }

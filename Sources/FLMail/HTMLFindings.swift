@@ -37,6 +37,8 @@ extension HTMLBody {
   /// How many pictures say nothing to those who do not see them: `img` without `alt`. An empty one is well: it says
   /// that the picture is decoration.
   public var imagesWithoutAlternative: Int {
-    tokens.count { $0.kind == .startTag && $0.name == "img" && !$0.isConditional && $0.attribute("alt") == nil }
+    tokens.count {
+      $0.kind == .startTag && $0.name == "img" && !$0.isConditional && $0.attribute("alt") == nil
+    }
   }
 }

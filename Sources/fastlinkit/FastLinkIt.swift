@@ -13,6 +13,7 @@ struct FastLinkIt: ParsableCommand {
     version: App.version,
     subcommands: [
       Serve.self, Migrate.self, Doctor.self, User.self, PlanCommand.self, Bounce.self, Secret.self,
+      Serve.self, Migrate.self, Doctor.self, User.self, PlanCommand.self, DomainCommand.self, Secret.self,
       OpenAPICommand.self,
     ])
 

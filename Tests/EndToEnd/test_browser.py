@@ -6,6 +6,8 @@ import urllib.parse
 import pytest
 from playwright.sync_api import sync_playwright
 
+from actors import created
+
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 SIZES = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "height": 800}}
 
@@ -117,6 +119,31 @@ def test_the_api_reference(tab, document):
     summary = document["paths"]["/api/links"]["post"]["summary"]
     page.get_by_text(summary, exact=False).first.wait_for(state="attached", timeout=30_000)
     assert tab.house.url + "/openapi/v1.json" in tab.requests
+    tab.is_clean()
+
+
+def test_a_stranger_subscribes(tab, anna):
+    body = {"name": "News of the bakery", "description": "What is fresh.\nOnce a month.", "isPublic": True}
+    group = created(anna.post("/api/contact-groups", body))
+    page = tab.open("/m/subscribe/" + group["id"])
+    assert page.locator("h1").inner_text() == "News of the bakery"
+    # The field for programs is neither seen nor reached.
+    trap = page.locator("input[name=homepage]")
+    box = trap.bounding_box()
+    assert box is None or box["x"] + box["width"] <= 0
+    assert trap.get_attribute("tabindex") == "-1"
+    tab.is_clean()
+    page.locator("input[name=email]").fill(tab.house.new_email())
+    page.wait_for_timeout(2100)
+    page.locator("input[name=email]").press("Enter")
+    page.get_by_text("Look into your mailbox", exact=True).wait_for(timeout=10_000)
+    tab.is_clean()
+
+
+def test_the_form_in_a_frame(tab, anna):
+    group = created(anna.post("/api/contact-groups", {"name": "Framed", "isPublic": True}))
+    page = tab.open(f"/m/subscribe/{group['id']}?embed=1")
+    assert page.locator("input[name=email]").is_visible() and page.locator(".masthead").count() == 0
     tab.is_clean()
 
 

@@ -70,6 +70,8 @@ class Operation:
         return actor.request(self.method.upper(), path or self.path.replace("{id}", MISSING_ID)
                              .replace("{deliveryId}", MISSING_ID)
                              .replace("{name}", "spring").replace("{ip}", "8.8.8.8"), **named)
+                             .replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+                             .replace("{contactId}", MISSING_ID), **named)
 
 
 def own_path(operation, account):
@@ -95,6 +97,14 @@ def own_path(operation, account):
         if "{deliveryId}" in path:
             test = ok(account.post(f"/api/webhooks/{identifier}/test"), 202)
             path = path.replace("{deliveryId}", test["id"])
+    elif path.startswith("/api/contact-groups/{id}"):
+        group = created(account.post("/api/contact-groups", {"name": str(uuid.uuid4()), "requireDoubleOptIn": True}))
+        identifier = group["id"]
+        if "{contactId}" in path:
+            ok(account.post(f"/api/contact-groups/{identifier}/members",
+                            {"emails": [f"{identifier}@example.org"], "createMissing": True, "sendConfirmation": False}))
+            [member] = ok(account.get(f"/api/contact-groups/{identifier}/members"))["items"]
+            path = path.replace("{contactId}", member["contactId"])
     else:
         pytest.fail(f"this test does not know how to make what {path} is about: teach it")
     return path.replace("{id}", identifier).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
@@ -226,6 +236,8 @@ def test_ids_that_are_none_do_not_exist(operations, owner):
         for nonsense in ("1", "nonsense", "null", "00000000-0000-0000-0000-000000000000", "%27%20OR%201=1",
                          "../../etc/passwd".replace("/", "%2F"), "é", "x" * 300):
             answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring").replace("{ip}", "8.8.8.8").replace("{deliveryId}", MISSING_ID))
+            answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring")
+                                    .replace("{ip}", "8.8.8.8").replace("{contactId}", MISSING_ID))
             problem(answer, 404, "not_found")
 
     each(operations, check)
@@ -237,7 +249,8 @@ def test_an_undeclared_method_is_refused_with_those_allowed(document, owner):
         if not path.startswith("/api/"):
             continue
         declared = {method.upper() for method in METHODS if method in item}
-        target = path.replace("{id}", MISSING_ID).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+        target = (path.replace("{id}", MISSING_ID).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+                  .replace("{contactId}", MISSING_ID))
         for method in {method.upper() for method in METHODS} - declared | {"TRACE", "BREW"}:
             answer = owner.request(method, target)
             allowed = {word.strip() for word in answer.headers.get("Allow", "").split(",")}

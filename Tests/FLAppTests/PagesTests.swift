@@ -1,4 +1,5 @@
 import FLHTTP
+import FLValues
 import Foundation
 import HTTPTypes
 import Testing
@@ -48,7 +49,36 @@ private func templates(changing name: String, to text: String?) throws -> String
       PreviewPage(
         shortUrl: "https://go.example/a", destination: .url("https://example.org"), createdAt: "today",
         isPasswordProtected: true, isAvailable: false),
+      ConfirmPage(action: "/a", confirmation: nil, state: .asking),
+      ConfirmPage(action: "/a", confirmation: confirmation, state: .done),
+    ] + subscribePages(WholePage.self) + subscribePages(FramedPage.self)
+
+  private static let group = PublicGroup(
+    id: ContactGroupID(at: .now), account: AccountID(at: .now), name: "n", description: nil, accountName: "a")
+  private static let confirmation = Confirmation(
+    account: AccountID(at: .now), group: ContactGroupID(at: .now), contact: ContactID(at: .now),
+    accountName: "a", groupName: "n", email: "a@example.org")
+
+  /// The form with `value` wherever somebody may type something.
+  private static func subscribePage<Place: SubscribePlace>(_ place: Place.Type, _ value: String)
+    -> SubscribePage<Place>
+  {
+    SubscribePage<Place>(
+      group: PublicGroup(
+        id: group.id, account: group.account, name: value, description: value, accountName: value),
+      action: "/" + value, stamp: value,
+      state: .form(
+        SubscribeEntries(email: value, firstName: value, lastName: value),
+        problems: ["email": value, "firstName": value, "lastName": value, "stamp": value]))
+  }
+
+  private static func subscribePages<Place: SubscribePlace>(_ place: Place.Type) -> [any PublicPage] {
+    let wrong = ["email": "e", "firstName": "f", "lastName": "l", "stamp": "s"]
+    let states: [SubscribePage<Place>.State] = [
+      .form(), .form(problems: wrong), .done(email: "a@example.org"), .throttled(retryAfterSeconds: 9),
     ]
+    return states.map { SubscribePage<Place>(group: group, action: "/a", stamp: "1.x", state: $0) }
+  }
 
   @Test("Each page is one whole document", arguments: everyPage.indices)
   func wholeDocument(index: Int) throws {
@@ -79,13 +109,15 @@ private func templates(changing name: String, to text: String?) throws -> String
     #expect(field("Content-Type") == "text/html; charset=utf-8")
     #expect(field("X-Content-Type-Options") == "nosniff")
     #expect(field("Referrer-Policy") == "no-referrer")
-    #expect(field("X-Frame-Options") == "DENY")
+    let isFramed = page is SubscribePage<FramedPage>
+    #expect(field("X-Frame-Options") == (isFramed ? nil : "DENY"))
     let isHome = page is HomePage
     #expect(field("Cache-Control") == (isHome ? "public, max-age=300" : "private, no-store"))
     #expect(field("X-Robots-Tag") == (isHome ? nil : "noindex"))
     #expect(field("Retry-After") == page.retryAfterSeconds.map { String($0) })
     let policy = try #require(field("Content-Security-Policy"))
-    #expect(policy.hasPrefix("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"))
+    #expect(policy.hasPrefix("default-src 'none'; "))
+    #expect(policy.hasSuffix(isFramed ? "frame-ancestors *" : "frame-ancestors 'none'"))
     #expect(policy.contains("script-src") == (page is APIReferencePage))
     #expect(policy.contains("'unsafe-inline'") == (page is APIReferencePage))
     #expect(policy.contains("form-action 'self' https: http:") == (page is PasswordPage))
@@ -134,6 +166,15 @@ private func templates(changing name: String, to text: String?) throws -> String
       (ErrorPage(status: 400, heading: value, message: value, requestId: value), 4),
       (ResetPasswordPage(action: "/" + value, token: value, state: .form(errors: [value])), 3),
       (MessagePage(heading: value, message: value), 3),
+      (Self.subscribePage(WholePage.self, value), 14), (Self.subscribePage(FramedPage.self, value), 12),
+      (
+        ConfirmPage(
+          action: "/" + value,
+          confirmation: Confirmation(
+            account: Self.confirmation.account, group: Self.confirmation.group,
+            contact: Self.confirmation.contact, accountName: value, groupName: value, email: value),
+          state: .asking), 5
+      ),
       (APIReferencePage(openapiUrl: "/" + value), 1),
     ]
     for (page, times) in all {

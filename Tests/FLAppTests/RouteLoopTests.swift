@@ -17,12 +17,16 @@ import Testing
     let none = "019a0000-0000-7000-8000-000000000000"
     return route.path.replacing("{id}", with: id).replacing("{name}", with: "x")
       .replacing("{deliveryId}", with: none)
+    route.path.replacing("{id}", with: id).replacing("{name}", with: "x")
+      .replacing(/\{[a-zA-Z]+Id\}/, with: "019a0000-0000-7000-8000-000000000000")
+      .replacing("{contactId}", with: "019a0000-0000-7000-8000-000000000000")
   }
 
   /// A body that an operation takes.
   private func body(_ route: FLApp.Route) -> JSON? {
     guard route.body != nil else { return nil }
     if route.path == "/api/links/{id}/tags" { return ["tags": ["x"]] }
+    if route.path == "/api/mailing/{id}/test" { return ["to": ["a@example.org"]] }
     if route.path.hasSuffix("/merge") { return ["into": "019a0000-0000-7000-8000-000000000000"] }
     return [:]
   }
@@ -111,15 +115,24 @@ import Testing
     let fileID = try anna.upload([1, 2, 3]).string("id")
     let webhook = anna.post("/api/webhooks", ["url": "https://hooks.example/", "events": ["*"]])
     let codeID = try anna.post("/api/qrcodes", ["destinationUrl": "https://example.org/"]).string("id")
+    let mailing = try anna.mailing()
+    let template = try anna.post("/api/mailing/templates", ["name": "t", "subject": "s"]).string("id")
+    let domain = try anna.post("/api/mailing/domains", ["domain": "example.org"]).string("id")
     let owned = [
       "/api/qrcodes/": codeID, "/api/webhooks/": try webhook.string("id"),
       "/api/payment/webhooks/": try webhook.string("id"),
+      "/api/mailing/": try mailing.string("id"), "/api/mailing/templates/": template,
+      "/api/mailing/domains/": domain, "/api/qrcodes/": codeID,
+    let groupID = try anna.post("/api/contact-groups", ["name": "g"]).string("id")
+    let owned = [
+      "/api/contact-groups/": groupID,
+      "/api/qrcodes/": codeID,
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]
     var seen = 0
     for route in routes where route.path.contains("{id}") {
       let id = try #require(
-        owned.first { route.path.hasPrefix($0.key) }?.value,
+        owned.filter { route.path.hasPrefix($0.key) }.max { $0.key.count < $1.key.count }?.value,
         "say here whose id \(route.path) has")
       let answer = stranger.send(route.method, path(route, id: id), [:], body(route))
       #expect(answer.status == 404 && answer.code == "not_found", "\(route.operation)")
@@ -135,6 +148,7 @@ import Testing
     let after = anna.get("/api/links/" + linkID)
     #expect(after.bytes == link.bytes && after.headers[.eTag] == link.headers[.eTag])
     #expect(anna.get("/api/api-keys/" + keyID)["revokedAt"] == JSON.null)
+    #expect(anna.get(try mailing.path("/api/mailing")).bytes == mailing.bytes)
   }
 
   @Test func anUndeclaredMethodIsRefused() throws {

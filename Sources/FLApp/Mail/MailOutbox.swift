@@ -60,6 +60,29 @@ public struct MailOutbox: Sendable {
       """)
   }
 
+  /// A message that is to be queued together with others.
+  struct Draft: Sendable {
+    let recipient: EmailAddress
+    let subject: String
+    let body: String
+  }
+
+  /// Queues many messages, some hundred with each statement.
+  func queue(_ drafts: [Draft], of account: AccountID, on queries: any Queries, at now: Timestamp) throws {
+    for some in drafts.chunks(of: 500) {
+      let rows = some.map { draft -> SQL in
+        let id = SystemMailID(at: now)
+        let sealed = sealer.seal(Array(draft.body.utf8), context: id.description)
+        return "(\(id), \(account), \(draft.recipient.text), \(draft.subject), \(sealed), \(now))"
+      }
+      _ = try queries.run(
+        """
+        INSERT INTO mail_outbox (id, account_id, recipient, subject, body, created_at)
+        VALUES \(rows.joined(by: ", "))
+        """)
+    }
+  }
+
   /// Takes up to `count` waiting messages for `lease`, in which no other sender takes them. One that can't be
   /// opened (its secret is gone) is passed over and holds up no other.
   public func claim(_ count: Int, for lease: Duration, from database: Database, at now: Timestamp) throws

@@ -37,23 +37,26 @@ public struct MailingAudience: Sendable {
   }
 
   private func add(_ contacts: [ContactID], _ rows: RecipientRows, _ result: inout RecipientsAdded) throws {
-    guard !contacts.isEmpty else { return }
-    let known = try rows.known(contacts)
+    var known: Set<ContactID> = []
+    // Always in the same order, for the locks' sake; in pieces, for the prepared statements'.
+    try Array(Set(contacts)).sorted().inBatches { batch in
+      let ids = try rows.known(Array(batch)).sorted()
+      guard !ids.isEmpty else { return }
+      known.formUnion(ids)
+      let before = try rows.count(of: ids)
+      result.added += ids.count - before
+      result.alreadyRecipients += before
+      result.skipped += try rows.countSuppressed(of: ids)
+      try rows.removeExclusions(of: ids)
+      try rows.add(ids)
+    }
     for (index, contact) in contacts.enumerated() where !known.contains(contact) {
       result.errors.append(Self.unknown("contactIds[\(index)]", "contact"))
     }
-    guard !known.isEmpty else { return }
-    let ids = known.sorted()
-    try rows.removeExclusions(of: ids)
-    let before = try rows.count(of: ids)
-    let suppressed = try rows.countSuppressed(of: ids)
-    try rows.add(ids)
-    result.added += ids.count - before
-    result.alreadyRecipients += before
-    result.skipped += suppressed
   }
 
-  private func sources(of wishes: RecipientWishes, _ rows: RecipientRows, _ result: inout RecipientsAdded) throws
+  private func sources(of wishes: RecipientWishes, _ rows: RecipientRows, _ result: inout RecipientsAdded)
+    throws
     -> [RecipientSource]
   {
     var sources: Set<RecipientSource> = []

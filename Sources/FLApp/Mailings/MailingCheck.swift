@@ -228,7 +228,8 @@ extension HTMLBody.Warning {
     case .scriptURL: "Mail programs drop addresses that run scripts."
     case .form: "Most mail programs do not show forms: link to a page with it."
     case .embedded: "Mail programs drop frames and embedded objects."
-    case .external: "Mail programs load no style sheets and follow no base address or refresh: put styles into the message."
+    case .external:
+      "Mail programs load no style sheets and follow no base address or refresh: put styles into the message."
     case .media: "Few mail programs play audio or video: link to it."
     }
   }

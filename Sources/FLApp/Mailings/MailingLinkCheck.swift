@@ -22,7 +22,8 @@ struct MailingLinkCheck: Sendable {
       if let (code, words) = Self.fault(of: link.url) { found.append((code, link.url, words)) }
     }
     for link in links where Self.misleads(link) {
-      found.append(("misleading_link", link.url, "Its text “\(link.text.prefix(100))” is another place's address."))
+      found.append(
+        ("misleading_link", link.url, "Its text “\(link.text.prefix(100))” is another place's address."))
     }
     found += try deadLinks(among: seen, queries, at: now)
     var named: [String: Int] = [:]
@@ -51,7 +52,9 @@ struct MailingLinkCheck: Sendable {
     }
     if url.utf8.count > longest { return ("long_link", "it has more than \(longest) characters.") }
     let host = address.host.lowercased()
-    if isAddress(host) { return ("ip_link", "it leads to an IP address, as spam does: give the host's name.") }
+    if isAddress(host) {
+      return ("ip_link", "it leads to an IP address, as spam does: give the host's name.")
+    }
     if isPrivate(host) { return ("private_link", "it leads nowhere outside of your own network.") }
     if scheme == "http" { return ("insecure_link", "it is not encrypted: use https.") }
     return nil

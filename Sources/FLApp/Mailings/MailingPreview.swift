@@ -60,7 +60,7 @@ struct MailingPreview: Sendable {
     switch format {
     case .json:
       return Response(
-        headers: [.contentType: "application/json", .cacheControl: "private, no-store"],
+        status: 200, headers: [.contentType: "application/json", .cacheControl: "private, no-store"],
         body: .bytes(Self.shape.bytes(self)))
     case .page: return pages.render(MailingPreviewPage(self))
     case .html:
@@ -76,7 +76,7 @@ struct MailingPreview: Sendable {
       ] {
         if let name = HTTPField.Name(name) { headers[name] = value }
       }
-      return Response(headers: headers, body: .bytes(Array(html.utf8)))
+      return Response(status: 200, headers: headers, body: .bytes(Array(html.utf8)))
     }
   }
 }
@@ -117,7 +117,9 @@ struct MailingPreviewPage: PublicPage {
   }
 
   private init(specimen html: String) {
-    (subject, previewText, from, to) = ("Spring news", "What is new", "Anna <anna@example.org>", "b@example.org")
+    (subject, previewText, from, to) = (
+      "Spring news", "What is new", "Anna <anna@example.org>", "b@example.org"
+    )
     (self.html, text, size) = (html, "Hello", "1 KB")
   }
 

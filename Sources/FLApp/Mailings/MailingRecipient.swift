@@ -90,7 +90,8 @@ struct RecipientWishes: Sendable {
   static let contactList: Shape<[ContactID]> = Shape<[ContactID]>.list(of: .id(), atMost: mostContacts)
     .defaulting(to: []).described("Contacts by themselves.")
   static let groupList: Shape<[ContactGroupID]> = Shape<[ContactGroupID]>.list(of: .id(), atMost: 100)
-    .defaulting(to: []).described("Groups: those who are in them when the sending begins, and have confirmed.")
+    .defaulting(to: []).described(
+      "Groups: those who are in them when the sending begins, and have confirmed.")
   static let tagList: Shape<[TagName]> = Shape<[TagName]>.list(of: .tagName, atMost: 100)
     .defaulting(to: []).described("Tags: those who have one of them when the sending begins.")
 

@@ -73,7 +73,8 @@ struct MailingRoutes {
       Route(
         .get, "/api/mailing/{id}/recipients", "listMailingRecipients", access: .scope(.mailing),
         tag: "Mailings", summary: "List a mailing's recipients",
-        description: "Each with what became of the message, and the server's words.", Self.id, .limit, .cursor,
+        description: "Each with what became of the message, and the server's words.", Self.id, .limit,
+        .cursor,
         .query("status", Self.recipientStatus, "Recipients in this state."),
         .query("search", Self.search, "Part of the address."),
         reply: .list(MailingRecipient.shape, named: "MailingRecipient"),
@@ -123,7 +124,8 @@ struct MailingRoutes {
         try $0.pause($1, account: $2, if: $3, at: $4)
       },
       action(
-        "resume", "resumeMailing", "Let a paused mailing go on", "At once, or at its time where that lies ahead."
+        "resume", "resumeMailing", "Let a paused mailing go on",
+        "At once, or at its time where that lies ahead."
       ) { try $0.resume($1, account: $2, if: $3, at: $4) },
       action(
         "cancel", "cancelMailing", "Stop a mailing for good",
@@ -145,7 +147,8 @@ struct MailingRoutes {
         description: """
           To up to five addresses, with `\(MailingTest.mark)` before the subject. \
           \(MailingTestRows.mostAnHour) an hour.
-          """, problems: [429], Self.id, body: MailingTestWish.shape, reply: .accepted(MailingTestsQueued.shape),
+          """, problems: [429], Self.id, body: MailingTestWish.shape,
+        reply: .accepted(MailingTestsQueued.shape),
         handler: { call, wish, id in
           try mailings.test(id, wish, account: call.caller.account, at: call.now)
         }),
@@ -155,7 +158,8 @@ struct MailingRoutes {
   /// An action without a body that takes a mailing into another state.
   private func action(
     _ verb: String, _ operation: String, _ summary: String, _ description: String,
-    _ run: @escaping @Sendable (MailingService, MailingID, AccountID, Preconditions, Timestamp) throws -> Mailing
+    _ run:
+      @escaping @Sendable (MailingService, MailingID, AccountID, Preconditions, Timestamp) throws -> Mailing
   ) -> Route {
     Route(
       .post, "/api/mailing/{id}/\(verb)", operation, access: .scope(.mailing), tag: "Mailings",
@@ -171,7 +175,8 @@ struct MailingRoutes {
         summary: "See a mailing as a contact would", Self.id,
         .query("contactId", Self.contact, "Whose values the placeholders get; made-up ones without."),
         .query("format", Self.format, "JSON, a page to look at, or the HTML by itself."),
-        reply: .made("application/json", "text/html", description: "The mailing as the contact would see it."),
+        reply: .made(
+          "application/json", "text/html", description: "The mailing as the contact would see it."),
         handler: { call, id, contact, format in try preview(call, id, contact, format) }),
       Route(
         .get, "/api/mailing/{id}/check", "getMailingCheck", access: .scope(.mailing), tag: "Mailings",

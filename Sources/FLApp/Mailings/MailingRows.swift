@@ -31,7 +31,8 @@ struct MailingRows {
 
   /// The state of a mailing, which stays locked for the transaction; its bodies are not read.
   func lockStatus(_ id: MailingID) throws -> MailingStatus? {
-    try queries.row("SELECT status FROM mailings WHERE id = \(id) AND account_id = \(account) FOR UPDATE")?["status"]
+    try queries.row("SELECT status FROM mailings WHERE id = \(id) AND account_id = \(account) FOR UPDATE")?[
+      "status"]
   }
 
   /// Notes that groups and tags were looked at.

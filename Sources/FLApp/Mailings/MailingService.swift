@@ -7,7 +7,6 @@ struct MailingService: Sendable {
   let database: Database
   let audience: MailingAudience
   let domains: SendingDomains
-  let attempts: Attempts
   let baseURL: String
 
   /// How far ahead a mailing can be scheduled.
@@ -65,7 +64,8 @@ struct MailingService: Sendable {
 
   /// Deletes a mailing that is not on its way, with all that is known of its recipients.
   /// - Throws: `Problem` 404, 409 or 412.
-  func delete(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws {
+  func delete(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws
+  {
     let deletable = MailingStatus.allCases.filter { $0 != .queued && $0 != .sending }
     // It is stopped first, and its many rows go in parts: one statement for all of them would take too long.
     try changing(id, account, preconditions) { rows, mailing in
@@ -120,7 +120,9 @@ struct MailingService: Sendable {
     -> Mailing
   {
     try move(id, account, preconditions, "resumed", from: [.paused], at: now) { mailing in
-      if mailing.startedAt == nil, let time = mailing.scheduledFor, time > now { return (.scheduled, "id = id") }
+      if mailing.startedAt == nil, let time = mailing.scheduledFor, time > now {
+        return (.scheduled, "id = id")
+      }
       return (.queued, "queued_at = \(now)")
     }
   }

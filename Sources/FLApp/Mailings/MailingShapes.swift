@@ -134,7 +134,8 @@ private enum Member {
   static let preview: Shape<String?> = Shape<String?>.optional(line).described(
     "What mail programs show behind the subject.")
   static let html: Shape<String> = body(in: .html).defaulting(to: "").described(
-    "The message as HTML, up to 1 MiB, with placeholders: \(placeholders) {{UnsubscribeUrl}} is where one unsubscribes.")
+    "The message as HTML, up to 1 MiB, with placeholders: \(placeholders) {{UnsubscribeUrl}} is where one unsubscribes."
+  )
   static let text: Shape<String?> = Shape<String?>.optional(body(in: .text)).described(
     "The message as plain text; made of the HTML without it.")
   static let name: Shape<String?> = .optional(plainName)

@@ -87,13 +87,16 @@ struct MailingStatistics: Sendable {
         Shape<Double>.share.described("Of those who got it, from 0 to 1, with two decimals.")),
       .init("clickRate", { $0.rate($0.counts.clicked) }, .share),
       .init(
-        "links", \.links, Shape<[Link]>.list(of: Link.shape).described("Up to 500, where clicks are tracked.")),
+        "links", \.links, Shape<[Link]>.list(of: Link.shape).described("Up to 500, where clicks are tracked.")
+      ),
       .init("domains", \.domains, Shape<[Domain]>.list(of: Domain.shape).described("The 20 largest.")),
-      .init("failures", \.failures, Shape<[Failure]>.list(of: Failure.shape).described("The 20 most common.")),
+      .init(
+        "failures", \.failures, Shape<[Failure]>.list(of: Failure.shape).described("The 20 most common.")),
       .init(
         "series", \.series,
         Shape<[Hour]>.list(of: Hour.shape, atMost: 168).described(
-          "Hour by hour from the first message on, for at most seven days; hours without anything are left out.")),
+          "Hour by hour from the first message on, for at most seven days; hours without anything are left out."
+        )),
     ])
 }
 

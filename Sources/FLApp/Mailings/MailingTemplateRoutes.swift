@@ -50,7 +50,8 @@ struct MailingTemplateRoutes {
     ]
   }
 
-  func list(_ call: Call, _ search: String?, _ cursor: Cursor?, _ limit: Int) throws -> Page<MailingTemplate> {
+  func list(_ call: Call, _ search: String?, _ cursor: Cursor?, _ limit: Int) throws -> Page<MailingTemplate>
+  {
     if let cursor, cursor.order != "name" {
       throw Problem.invalid("cursor", "invalid_cursor", "This cursor is not of a list in this order.")
     }

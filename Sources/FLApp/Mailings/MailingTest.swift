@@ -94,7 +94,8 @@ public enum MailingTestQueue {
 
   /// Takes up to `count` waiting tests for `lease`, in which no other sender takes them.
   /// - Throws: `DatabaseError`.
-  public static func claim(_ count: Int, for lease: Duration, from database: Database, at now: Timestamp) throws
+  public static func claim(_ count: Int, for lease: Duration, from database: Database, at now: Timestamp)
+    throws
     -> [MailingTest]
   {
     try database.transaction { connection in

@@ -102,9 +102,10 @@ struct RecipientRows {
   /// Which of `groups` are the account's.
   func known(_ groups: [ContactGroupID]) throws -> Set<ContactGroupID> {
     Set(
-      try queries.rows("SELECT id FROM contact_groups WHERE account_id = \(account) AND id IN (\(groups))").map {
-        try $0["id"]
-      })
+      try queries.rows("SELECT id FROM contact_groups WHERE account_id = \(account) AND id IN (\(groups))")
+        .map {
+          try $0["id"]
+        })
   }
 
   /// The tag of each of `names`, nil where there is none.
@@ -138,7 +139,8 @@ struct RecipientRows {
   }
 
   func exclude(_ contact: ContactID) throws {
-    _ = try queries.run("INSERT IGNORE INTO mailing_exclusions (mailing_id, contact_id) VALUES (\(mailing), \(contact))")
+    _ = try queries.run(
+      "INSERT IGNORE INTO mailing_exclusions (mailing_id, contact_id) VALUES (\(mailing), \(contact))")
   }
 
   func removeExclusions(of contacts: [ContactID]) throws {

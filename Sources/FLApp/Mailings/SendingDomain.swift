@@ -101,7 +101,8 @@ public struct SendingDomain: Sendable {
         .init(
           "records", { $0.records(host: host) },
           Shape<[Record]>.list(of: Record.shape).described(
-            "What the domain's DNS is to have. An SPF record that names the sending servers otherwise is as good.")),
+            "What the domain's DNS is to have. An SPF record that names the sending servers otherwise is as good."
+          )),
         .init("hasSpf", \.hasSPF, .optional(.bool)), .init("hasDkim", \.hasDKIM, .optional(.bool)),
         .init("hasDmarc", \.hasDMARC, .optional(.bool)),
         .init("verifiedAt", \.verifiedAt, .optional(.timestamp)),
@@ -129,7 +130,8 @@ struct DomainName: Sendable, Hashable {
       labels.allSatisfy({ label in
         (1...63).contains(label.count) && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
           && label.allSatisfy {
-            (48...57).contains($0) || (97...122).contains($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+            (48...57).contains($0) || (97...122).contains($0) || $0 == UInt8(ascii: "-")
+              || $0 == UInt8(ascii: "_")
           }
       }), labels.last?.contains(where: { (97...122).contains($0) }) == true
     else { return nil }

@@ -3,12 +3,19 @@ import FLMariaDB
 import FLValues
 
 /// The rules of the domains that mail comes from: they are made with keys, and looked up in DNS.
-public struct SendingDomainService: Sendable {
+struct SendingDomainService: Sendable {
   let database: Database
   let domains: SendingDomains
   let lane: Lane
   /// The texts of the TXT records of a name; empty where there are none.
   let lookUp: @Sendable (String) throws -> [String]
+
+  init(settings: Settings, database: Database, lane: Lane) {
+    self.database = database
+    domains = SendingDomains(settings: settings)
+    self.lane = lane
+    lookUp = { _ in throw Problem.unavailable("later") }
+  }
 
   /// How many an account can have.
   static let most = 100

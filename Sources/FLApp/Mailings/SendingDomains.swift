@@ -43,7 +43,8 @@ public struct SendingDomains: Sendable {
     return Identity(from: from, signers: domain.map(signers(of:)) ?? [])
   }
 
-  func identity(_ content: MailingContent, of account: AccountID, in queries: any Queries) throws -> Identity? {
+  func identity(_ content: MailingContent, of account: AccountID, in queries: any Queries) throws -> Identity?
+  {
     guard let address = content.fromEmail else {
       return try operatorIdentity(name: content.fromName, in: queries)
     }
@@ -104,5 +105,7 @@ public struct SendingDomains: Sendable {
       hasDMARC: nil, version: 1, createdAt: now)
   }
 
-  private static func context(_ id: SendingDomainID, _ kind: String) -> String { "sending domain \(id) \(kind)" }
+  private static func context(_ id: SendingDomainID, _ kind: String) -> String {
+    "sending domain \(id) \(kind)"
+  }
 }

@@ -21,6 +21,8 @@ protocol PublicPage: Sendable {
   static var policy: ContentPolicy { get }
   /// Whether caches and search engines may keep the page; false for all but the home page.
   static var isPublic: Bool { get }
+  /// Whether other sites may show the page in a frame, as its policy then says as well.
+  static var isFramable: Bool { get }
 }
 
 extension PublicPage {
@@ -32,6 +34,8 @@ extension PublicPage {
   static var policy: ContentPolicy { .plain }
   /// No.
   static var isPublic: Bool { false }
+  /// No.
+  static var isFramable: Bool { false }
 }
 
 /// A value of `Content-Security-Policy` (CSP level 3).
@@ -39,11 +43,11 @@ struct ContentPolicy: Sendable, Equatable {
   /// The field's value.
   let text: String
 
-  private static func noScript(formAction: String) -> ContentPolicy {
+  private static func noScript(formAction: String, ancestors: String = "'none'") -> ContentPolicy {
     ContentPolicy(
       text: """
         default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-        form-action \(formAction); base-uri 'none'; frame-ancestors 'none'
+        form-action \(formAction); base-uri 'none'; frame-ancestors \(ancestors)
         """)
   }
 
@@ -53,6 +57,9 @@ struct ContentPolicy: Sendable, Equatable {
   /// As `plain`, for a form whose answer redirects to another host: browsers hold `form-action` against every
   /// step of the redirect.
   static let formLeadingOut = noScript(formAction: "'self' https: http:")
+
+  /// As `plain`, for a page that any site may show in a frame.
+  static let framed = noScript(formAction: "'self'", ancestors: "*")
 
   /// For Scalar: scripts of the own host, which put style elements into the page, call the API of the own host,
   /// and show an image it answers from a blob.
@@ -116,7 +123,9 @@ struct Pages: Sendable {
   /// Every page that can be shown.
   static let all: [any PublicPage.Type] = [
     HomePage.self, NotFoundPage.self, GonePage.self, PasswordPage.self, PreviewPage.self, ErrorPage.self,
-    ResetPasswordPage.self, MessagePage.self, APIReferencePage.self,
+    ResetPasswordPage.self, MessagePage.self, APIReferencePage.self, MailingPreviewPage.self,
+    ResetPasswordPage.self, MessagePage.self, APIReferencePage.self, SubscribePage<WholePage>.self,
+    SubscribePage<FramedPage>.self, ConfirmPage.self,
   ]
 
   /// The page as a response: HTML in UTF-8, with the fields that keep it to itself.
@@ -139,7 +148,7 @@ struct Pages: Sendable {
       if let name = HTTPField.Name(name) { fields[name] = value }
     }
     set("Referrer-Policy", "no-referrer")
-    set("X-Frame-Options", "DENY")
+    if !P.isFramable { set("X-Frame-Options", "DENY") }
     if !P.isPublic { set("X-Robots-Tag", "noindex") }
     if let seconds = page.retryAfterSeconds { fields[.retryAfter] = String(max(0, seconds)) }
     return fields

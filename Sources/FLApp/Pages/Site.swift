@@ -3,18 +3,19 @@ import FLMariaDB
 import FLValues
 import HTTPTypes
 
-/// What people see: the home page, the API reference, the page to set a new password, assets, and everything at a
-/// short code.
+/// What people see: the home page, the API reference, the page to set a new password, assets, what mails lead to, and
+/// everything at a short code.
 struct Site: Sendable {
   let pages: Pages
   let assets: Assets
   let redirects: Redirects
   let accounts: AccountService
+  let mail: MailSite
   let baseURL: String
   let version: String
 
   /// Answers a request that is not for the API.
-  func respond(to request: Request, at now: Timestamp) throws -> Response {
+  func respond(to request: Request, requestID: String, at now: Timestamp) throws -> Response {
     switch request.path {
     case "/": return try reading(request) { pages.render(HomePage(baseUrl: baseURL, version: version)) }
     case "/scalar/v1", "/scalar":
@@ -30,6 +31,9 @@ struct Site: Sendable {
       if request.path.hasPrefix("/assets/") {
         guard let response = assets.respond(to: request) else { throw Problem.notFound }
         return response
+      }
+      if request.path.hasPrefix(MailSite.prefix) {
+        return try mail.respond(to: request, requestID: requestID, at: now)
       }
       return try redirects.respond(to: request, at: now)
     }

@@ -8,6 +8,10 @@ final class Lane: Sendable {
   enum Work: Sendable {
     /// Hashing passwords, which holds a core.
     case passwords
+    /// Making keys, which holds a core.
+    case keys
+    /// Asking DNS, which waits for others.
+    case lookups
     /// Taking files, which waits for their senders.
     case uploads
   }

@@ -40,6 +40,10 @@ public struct Settings: Sendable {
   /// Networks of the operator's own that webhooks may be sent to although they are private, with commas between; nil
   /// for none.
   public var webhookAllow: String?
+  /// The address that mail comes from, where nothing else is said.
+  public var mailFrom: String
+  /// The DNS server that is asked for the records of sending domains, `address:port`; nil for the system's.
+  public var dnsServer: String?
   /// How the database is reached.
   public var database: Database.Configuration
 
@@ -75,6 +79,7 @@ public struct Settings: Sendable {
     bounceAddress = "bounce@" + Self.host(of: baseURL)
     self.share = share
     self.scalar = scalar ?? share + "/scalar"
+    mailFrom = Self.mailFrom(at: baseURL)
     self.database = database
   }
 
@@ -155,6 +160,11 @@ public struct Settings: Sendable {
     {
       throw Failure(description: "FL_GEOIP_URL must be an address like https://ipwho.is/{ip}.")
     }
+    mailFrom = value("FL_MAIL_FROM") ?? Self.mailFrom(at: baseURL)
+    guard EmailAddress(mailFrom) != nil else {
+      throw Failure(description: "FL_MAIL_FROM must be an e-mail address like no-reply@example.org.")
+    }
+    dnsServer = value("FL_DNS")
     geoIPTimeout = try number("FL_GEOIP_TIMEOUT", 2, 1...10)
     smtpServer = value("FL_SMTP_URL")
     func maybe(_ name: String) throws -> Int? {
@@ -188,6 +198,12 @@ public struct Settings: Sendable {
 
   /// The host of an address, without a port.
   static func host(of url: String) -> String { WebURL(url)?.host ?? "localhost" }
+  /// The address that mail comes from where none is set; what runs at an IP address or without a domain sends nothing
+  /// that anybody could answer.
+  private static func mailFrom(at baseURL: String) -> String {
+    let host = WebURL(baseURL).flatMap { DomainName($0.host) }
+    return "no-reply@" + (host?.text ?? "localhost.localdomain")
+  }
 
   /// The directory that the running program lies in.
   public static var programDirectory: String {

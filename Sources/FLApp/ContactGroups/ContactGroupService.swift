@@ -1,0 +1,169 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+
+/// Who is in a group: putting contacts in and taking them out, many at a time.
+struct ContactGroupService: Sendable {
+  let database: Database
+  let optIn: DoubleOptIn
+
+  /// Where contacts come from that are made on the fly.
+  private static let source = "contact-group"
+
+  /// Puts contacts into a group, by id and by address. Each entry that names no contact is told, and stops no other.
+  ///
+  /// In a group that asks for double opt-in they are pending, and get a mail. Who has unsubscribed or bounced stays so,
+  /// and gets none.
+  /// - Throws: `Problem` 404 where the account has no such group.
+  func add(_ addition: MemberAddition, to group: ContactGroupID, of account: AccountID, at now: Timestamp)
+    throws
+    -> MemberAdditionResult
+  {
+    let entries = Entries(addition)
+    return try database.transaction { connection in
+      guard let held = try ContactGroupRows(account: account, queries: connection).hold(group) else {
+        throw Problem.notFound
+      }
+      let members = GroupMemberRows(account: account, group: group, queries: connection)
+      var result = MemberAdditionResult()
+      result.errors = entries.failures
+      let known = try members.known(entries.contacts.map(\.id))
+      for entry in entries.contacts where !known.contains(entry.id) {
+        result.errors.append(
+          .contact(entry.index, entry.id.description, "not_found", "There is no such contact."))
+      }
+      let addresses = Dictionary(
+        entries.emails.map { ($0.address.key, $0.address) }, uniquingKeysWith: { first, _ in first })
+      let contacts = ContactRows(account: account, queries: connection)
+      var byEmail = try contacts.ids(ofEmailKeys: addresses.keys.sorted())
+      let missing = addresses.filter { byEmail[$0.key] == nil }
+      if addition.createsMissing {
+        let rows = missing.values.sorted { $0.key < $1.key }
+        let made = try ContactUpsert(account: account, database: database).run(
+          on: connection, rows.map { .draft(ContactDraft(email: $0)) }, tags: [], source: Self.source, at: now
+        )
+        result.created = made.created
+        for (address, id) in zip(rows, made.ids) { byEmail[address.key] = id }
+      } else {
+        result.skipped = missing.count
+      }
+      let named = known.union(byEmail.values)
+      let present = try members.present(Array(named))
+      let new = named.subtracting(present).sorted()
+      result.added = try members.insert(
+        new, status: held.requiresDoubleOptIn ? .pending : .confirmed, at: now)
+      result.alreadyMembers = named.count - result.added
+      if held.requiresDoubleOptIn && addition.sendsConfirmation {
+        try optIn.ask(
+          new, into: .init(id: group, account: account, name: held.name), subscribing: false, on: connection,
+          at: now)
+      }
+      result.errors.sort { ($0.field, $0.index) < ($1.field, $1.index) }
+      return result
+    }
+  }
+
+  /// What an addition names, read: ids and addresses, each at its place in what was sent.
+  private struct Entries {
+    var contacts: [(index: Int, id: ContactID)] = []
+    var emails: [(index: Int, address: EmailAddress)] = []
+    var failures: [MemberAdditionResult.Failure] = []
+
+    init(_ addition: MemberAddition) {
+      for (index, text) in addition.contacts.enumerated() {
+        if let id = ContactID(text) {
+          contacts.append((index, id))
+        } else {
+          failures.append(.contact(index, text, "invalid_id", "This is no contact's id."))
+        }
+      }
+      for (index, text) in addition.emails.enumerated() {
+        var reading = Reading()
+        if let address = ContactMember.email.read(.string(text.trimmingWhiteSpace), into: &reading) {
+          emails.append((index, address))
+        } else {
+          let problem = reading.problems.first
+          failures.append(
+            .email(index, text, problem?.code ?? "invalid_email", problem?.message ?? "This is no address."))
+        }
+      }
+    }
+  }
+
+  /// Takes contacts from a group; answers how many were in it.
+  /// - Throws: `Problem` 404 where the account has no such group.
+  func remove(_ removal: MemberRemoval, from group: ContactGroupID, of account: AccountID) throws -> Int {
+    try database.transaction { connection in
+      guard try ContactGroupRows(account: account, queries: connection).hold(group) != nil else {
+        throw Problem.notFound
+      }
+      let members = GroupMemberRows(account: account, group: group, queries: connection)
+      let keys = Set(removal.emails.map { $0.trimmingWhiteSpace.lowercased() })
+      let byEmail = try ContactRows(account: account, queries: connection).ids(ofEmailKeys: keys.sorted())
+      return try members.remove(Set(removal.contacts).union(byEmail.values).sorted())
+    }
+  }
+
+  /// Mails the question to a member who has not answered it once more.
+  /// - Throws: `Problem` 404 without such a member; 409 where nobody is to be asked, or was within a day.
+  func resend(to contact: ContactID, in group: ContactGroupID, of account: AccountID, at now: Timestamp)
+    throws
+    -> GroupMember
+  {
+    try database.transaction { connection in
+      let members = GroupMemberRows(account: account, group: group, queries: connection)
+      guard let held = try ContactGroupRows(account: account, queries: connection).hold(group),
+        let member = try members.find(contact)
+      else { throw Problem.notFound }
+      guard member.status == .pending else { throw Problem.conflict("The member has confirmed already.") }
+      guard !member.isBounced, !member.isUnsubscribed else {
+        throw Problem.conflict("No mail goes to this address: it bounced, or its owner has unsubscribed.")
+      }
+      let mails = try optIn.ask(
+        [contact], into: .init(id: group, account: account, name: held.name), subscribing: false,
+        on: connection, at: now)
+      guard mails > 0 else { throw Problem.conflict("An address is asked once a day at most.") }
+      return member
+    }
+  }
+
+  /// Deletes a group; its contacts stay.
+  /// - Throws: `Problem` 404, or 412 where the call's preconditions name another version.
+  func delete(_ group: ContactGroupID, of account: AccountID, if preconditions: Preconditions) throws {
+    guard let found = try ContactGroupRows(account: account, queries: database).find(group) else {
+      throw Problem.notFound
+    }
+    try preconditions.check(found.tag)
+    // The members of a large group go in pieces, so that no transaction holds all of them. Those who are added
+    // meanwhile go with the group.
+    if found.members > Self.membersAtOnce {
+      let members = GroupMemberRows(account: account, group: group, queries: database)
+      for _ in 0...(found.members / Self.membersAtOnce) {
+        guard try members.removeSome(limit: Self.membersAtOnce) == Self.membersAtOnce else { break }
+      }
+    }
+    try database.transaction { connection in
+      let rows = ContactGroupRows(account: account, queries: connection)
+      guard try rows.lock(group), let found = try rows.find(group) else { throw Problem.notFound }
+      try preconditions.check(found.tag)
+      try rows.delete(group)
+    }
+  }
+
+  private static let membersAtOnce = 10_000
+}
+
+extension MemberAdditionResult.Failure {
+  fileprivate static func contact(_ index: Int, _ value: String, _ code: String, _ message: String) -> Self {
+    Self(index: index, field: "contactIds", value: value.start, code: code, message: message)
+  }
+
+  fileprivate static func email(_ index: Int, _ value: String, _ code: String, _ message: String) -> Self {
+    Self(index: index, field: "emails", value: value.start, code: code, message: message)
+  }
+}
+
+extension String {
+  /// As much as it takes to find it again in what was sent.
+  fileprivate var start: String { String(String.UnicodeScalarView(unicodeScalars.prefix(320))) }
+}

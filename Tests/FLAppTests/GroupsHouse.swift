@@ -1,0 +1,53 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+import Testing
+
+@testable import FLApp
+
+extension Client {
+  /// Makes a group; answers its path.
+  func group(_ name: String = "News", _ members: JSONObject = [:]) throws -> String {
+    var members = members
+    members["name"] = .string(name)
+    let made = post("/api/contact-groups", .object(members))
+    try #require(made.status == 201, "\(made)")
+    return "/api/contact-groups/" + (try made.string("id"))
+  }
+
+  /// Makes a contact; answers its id.
+  func contact(_ email: String, _ members: JSONObject = [:]) throws -> String {
+    var members = members
+    members["email"] = .string(email)
+    let made = post("/api/contacts", .object(members))
+    try #require(made.status == 201, "\(made)")
+    return try made.string("id")
+  }
+
+  /// The members of a group, `address status` each.
+  func members(_ group: String, _ query: String = "") -> [String] {
+    get(group + "/members" + query).items.map {
+      "\($0["email"]?.string ?? "") \($0["status"]?.string ?? "")"
+    }.sorted()
+  }
+}
+
+extension House {
+  /// The mails that wait for this address, oldest first; they are marked as sent.
+  func mails(to address: String) throws -> [SystemMail] {
+    let outbox = MailOutbox(settings: settings)
+    let mails = try outbox.claim(50_000, for: .seconds(0), from: app.database, at: clock.now)
+      .filter { $0.recipient == address }
+    for mail in mails { try outbox.markSent(mail.id, in: app.database, at: clock.now) }
+    return mails
+  }
+
+  /// The path that the only waiting mail to `address` leads to.
+  func confirmationPath(to address: String) throws -> String {
+    let mails = try mails(to: address)
+    try #require(mails.count == 1, "\(mails.count) mails")
+    let found = try #require(
+      mails[0].body.firstMatch(of: #/https://go\.example(/m/confirm/[A-Za-z0-9_-]{43})\n/#))
+    return String(found.1)
+  }
+}

@@ -1,0 +1,382 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+import Testing
+
+@testable import FLApp
+
+/// Who a mailing goes to, and how it comes from one state into another.
+@Suite struct MailingAudienceTests {
+  private static let shared = Result { try House() }
+  let house: House
+
+  init() throws { house = try Self.shared.get() }
+
+  /// A group with these members, as rows.
+  private func group(_ owner: Client, _ members: [String], pending: [String] = []) throws -> String {
+    let id = ContactGroupID(at: .now)
+    let database = house.app.database
+    _ = try database.run(
+      """
+      INSERT INTO contact_groups (id, account_id, name, created_at, updated_at)
+      SELECT \(id), a.id, \(id.description), NOW(6), NOW(6) FROM accounts a WHERE a.email = \(owner.email)
+      """)
+    for (contacts, status) in [(members, "confirmed"), (pending, "pending")] {
+      for contact in contacts {
+        _ = try database.run(
+          """
+          INSERT INTO contact_group_members (group_id, contact_id, status, added_at)
+          VALUES (\(id), \(ContactID(contact)), \(status), NOW(6))
+          """)
+      }
+    }
+    return id.description
+  }
+
+  private func unsubscribe(_ contact: String, _ value: SQL = "NOW(6)") throws {
+    _ = try house.app.database.run(
+      "UPDATE contacts SET unsubscribed_at = \(value) WHERE id = \(ContactID(contact))")
+  }
+
+  private func wish(contacts: [String] = [], groups: [String] = [], tags: [String] = []) -> JSON {
+    [
+      "contactIds": .array(contacts.map { .string($0) }), "groupIds": .array(groups.map { .string($0) }),
+      "tags": .array(tags.map { .string($0) }),
+    ]
+  }
+
+  private func people(_ owner: Client, _ count: Int, tag: String? = nil) throws -> [String] {
+    let mark = UInt64.random(in: 0...UInt64.max)
+    return try owner.contacts(house, (0..<count).map { "p\($0)-\(mark)@example.org" }, tag: tag)
+  }
+
+  private func refresh(_ path: String) throws {
+    let id = try #require(MailingID(String(path.split(separator: "/")[2])))
+    let row = try #require(
+      try house.app.database.row("SELECT \(Mailing.columns) FROM mailings m WHERE m.id = \(id)"))
+    try MailingAudience(database: house.app.database).refresh(Mailing(row), at: .now)
+  }
+
+  private func recipients(_ owner: Client, _ path: String, _ query: String = "") -> [String] {
+    owner.get(path + "/recipients" + query).items.map {
+      "\($0["status"]?.string ?? "") \($0["skippedReason"]?.string ?? "-")"
+    }
+  }
+
+  @Test func whoComesBySeveralWaysIsOneRecipient() throws {
+    let anna = try house.account()
+    let people = try people(anna, 4, tag: "news")
+    let group = try group(anna, Array(people[0...1]), pending: [people[3]])
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    let one = anna.post(path + "/recipients", wish(contacts: [people[0]]))
+    #expect(one.status == 200 && one["added"] == 1 && one["recipients"] == 1, "\(one)")
+    let two = anna.post(path + "/recipients", wish(contacts: [people[0], people[0]], groups: [group]))
+    #expect(two["added"] == 1 && two["alreadyRecipients"] == 2 && two["recipients"] == 2, "\(two)")
+    // Who has not confirmed does not come by the group.
+    #expect(two["skipped"] == 1)
+    let three = anna.post(path + "/recipients", wish(tags: ["NEWS"]))
+    #expect(three["added"] == 2 && three["alreadyRecipients"] == 2 && three["recipients"] == 4, "\(three)")
+    #expect(anna.get(path).counted("recipients") == 4 && anna.get(path).counted("pending") == 4)
+    let list = anna.get(path + "/recipients?limit=3")
+    #expect(list["total"] == 4 && list.items.count == 3)
+    let rest = anna.get(path + "/recipients?limit=3&cursor=" + (try list.string("nextCursor")))
+    #expect(rest.items.count == 1 && rest["nextCursor"] == JSON.null)
+    #expect(Set(JSON.texts(list.items + rest.items, "contactId")) == Set(people))
+    #expect(anna.get(path + "/recipients?search=p2-")["total"] == 1)
+    #expect(anna.get(path + "/recipients?status=sent")["total"] == 0)
+  }
+
+  @Test func whatIsNotThereIsToldAndStopsNobodyElse() throws {
+    let anna = try house.account()
+    let stranger = try house.account()
+    let mine = try people(anna, 1)
+    let theirs = try people(stranger, 1)
+    let theirGroup = try group(stranger, theirs)
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    let answer = anna.post(
+      path + "/recipients", wish(contacts: theirs + mine, groups: [theirGroup], tags: ["nothing"]))
+    #expect(answer.status == 200 && answer["added"] == 1)
+    #expect(answer.fields == ["contactIds[0] not_found", "groupIds[0] not_found", "tags[0] not_found"])
+    #expect(stranger.post(path + "/recipients", wish(contacts: theirs)).status == 404)
+    #expect(stranger.get(path + "/recipients").status == 404)
+    let many = JSON.array((0...10_000).map { _ in .string(mine[0]) })
+    #expect(anna.post(path + "/recipients", ["contactIds": many]).fields == ["contactIds too_long"])
+  }
+
+  @Test func whoIsSuppressedIsSkippedWithTheReason() throws {
+    let anna = try house.account()
+    let people = try people(anna, 3)
+    try unsubscribe(people[0])
+    _ = try house.app.database.run(
+      "UPDATE contacts SET bounced_at = NOW(6) WHERE id = \(ContactID(people[1]))")
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    let added = anna.post(path + "/recipients", wish(groups: [try group(anna, people)]))
+    #expect(added["added"] == 3 && added["skipped"] == 2, "\(added)")
+    #expect(recipients(anna, path) == ["skipped unsubscribed", "skipped bounced", "pending -"])
+    // Who came back gets it, and who left since does not.
+    try unsubscribe(people[0], "NULL")
+    try unsubscribe(people[2])
+    try refresh(path)
+    #expect(recipients(anna, path) == ["pending -", "skipped bounced", "skipped unsubscribed"])
+  }
+
+  @Test func groupsAndTagsAreLookedAtAgainWhenTheSendingBegins() throws {
+    let anna = try house.account()
+    let people = try people(anna, 6)
+    let group = try group(anna, Array(people[0...3]))
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(contacts: [people[1], people[5]], groups: [group]))
+    // One is taken out for good; two leave, of whom one was added by itself; one joins, one changes address.
+    #expect(anna.delete(path + "/recipients/" + people[0]).status == 204)
+    #expect(anna.delete(path + "/recipients/" + people[0]).status == 404)
+    let database = house.app.database
+    _ = try database.run(
+      "DELETE FROM contact_group_members WHERE contact_id IN (\([ContactID(people[1]), ContactID(people[2])].compactMap { $0 }))"
+    )
+    _ = try database.run(
+      """
+      INSERT INTO contact_group_members (group_id, contact_id, status, added_at)
+      VALUES (\(ContactGroupID(group)), \(ContactID(people[4])), 'confirmed', NOW(6))
+      """)
+    _ = try database.run("UPDATE contacts SET email = 'new@example.org' WHERE id = \(ContactID(people[3]))")
+    _ = try database.run("DELETE FROM contacts WHERE id = \(ContactID(people[5]))")
+    try refresh(path)
+    let items = anna.get(path + "/recipients").items
+    #expect(Set(JSON.texts(items, "contactId")) == [people[1], people[3], people[4], people[5]])
+    #expect(items.contains { $0["email"] == "new@example.org" })
+    #expect(recipients(anna, path, "?status=skipped") == ["skipped deleted"])
+    // Who is added by name is in again.
+    #expect(anna.post(path + "/recipients", wish(contacts: [people[0]]))["added"] == 1)
+    try refresh(path)
+    #expect(anna.get(path + "/recipients")["total"] == 5)
+    // All out: groups, tags and those who were taken out are forgotten.
+    #expect(anna.delete(path + "/recipients").status == 204)
+    try refresh(path)
+    #expect(anna.get(path + "/recipients")["total"] == 0)
+  }
+
+  // MARK: States
+
+  private func ready(_ owner: Client) throws -> (path: String, people: [String]) {
+    let people = try people(owner, 3)
+    let path = "/api/mailing/" + (try owner.mailing().string("id"))
+    #expect(owner.post(path + "/recipients", wish(contacts: people))["added"] == 3)
+    return (path, people)
+  }
+
+  @Test func sendingQueuesAndNothingChangesAfterwards() throws {
+    let anna = try house.account()
+    let (path, people) = try ready(anna)
+    let tag = anna.get(path).headers[.eTag] ?? ""
+    #expect(anna.patch(path, ["subject": "Other"]).status == 200)
+    #expect(anna.post(path + "/send", nil, [.ifMatch: tag]).status == 412)
+    let sent = anna.post(path + "/send")
+    #expect(sent.status == 200 && sent["status"] == "queued" && sent["scheduledFor"] == JSON.null, "\(sent)")
+    for answer in [
+      anna.post(path + "/send", [:]), anna.patch(path, ["subject": "x"]), anna.delete(path),
+      anna.post(path + "/recipients", wish(contacts: people)), anna.delete(path + "/recipients"),
+      anna.delete(path + "/recipients/" + people[0]), anna.post(path + "/resume"), anna.post(path + "/retry"),
+    ] {
+      #expect(answer.status == 409 && answer.code == "conflict", "\(answer)")
+    }
+    #expect(anna.patch(path, ["subject": "x"]).fields == ["status not_editable"])
+    #expect(anna.post(path + "/pause")["status"] == "paused" && anna.post(path + "/pause").status == 409)
+    #expect(anna.post(path + "/resume")["status"] == "queued")
+    let cancelled = anna.post(path + "/cancel")
+    #expect(
+      cancelled["status"] == "cancelled" && cancelled.counted("skipped") == 3
+        && cancelled.counted("pending") == 0)
+    #expect(cancelled["finishedAt"] != JSON.null && anna.post(path + "/cancel").status == 409)
+    #expect(recipients(anna, path) == Array(repeating: "skipped cancelled", count: 3))
+    #expect(anna.delete(path).status == 204)
+    #expect(
+      try house.count("SELECT COUNT(*) FROM mailing_recipients WHERE contact_id = \(ContactID(people[0]))")
+        == 0)
+  }
+
+  @Test func aScheduledMailingCanBeChangedUntilItsTime() throws {
+    let anna = try house.account()
+    let (path, _) = try ready(anna)
+    let past = anna.post(path + "/send", ["scheduledFor": "2020-01-01T00:00:00Z"])
+    #expect(past.fields == ["scheduledFor in_the_past"])
+    #expect(
+      anna.post(path + "/send", ["scheduledFor": "9000-01-01T00:00:00Z"]).fields == [
+        "scheduledFor out_of_range"
+      ])
+    #expect(
+      anna.patch(path, ["scheduledFor": "2031-01-01T00:00:00Z"]).fields == ["scheduledFor not_scheduled"])
+    let time = Timestamp.now + .seconds(7200)
+    let sent = anna.post(path + "/send", ["scheduledFor": .string(time.description)])
+    #expect(sent["status"] == "scheduled" && sent["scheduledFor"] == .string(time.description), "\(sent)")
+    let later = (time + .seconds(3600)).description
+    #expect(
+      anna.patch(path, ["subject": "Later", "scheduledFor": .string(later)])["scheduledFor"] == .string(later)
+    )
+    #expect(anna.post(path + "/pause")["status"] == "paused")
+    #expect(anna.post(path + "/resume")["status"] == "scheduled")
+    #expect(anna.get("/api/mailing?status=scheduled")["total"] == 1)
+  }
+
+  @Test func aMailingWithFaultsIsNotSent() throws {
+    let anna = try house.account()
+    let path = "/api/mailing/" + (try anna.mailing(["htmlBody": ""]).string("id"))
+    let answer = anna.post(path + "/send")
+    #expect(
+      answer.status == 422 && answer.fields == ["htmlBody empty_body", "recipients no_recipients"],
+      "\(answer)")
+    #expect(anna.get(path)["status"] == "draft")
+  }
+
+  @Test func onlyTheFailedAreTriedAgain() throws {
+    let anna = try house.account()
+    let (path, people) = try ready(anna)
+    #expect(anna.post(path + "/send").status == 200)
+    func set(_ contact: Int, _ status: String) throws {
+      _ = try house.app.database.run(
+        """
+        UPDATE mailing_recipients SET status = \(status), attempts = 3, smtp_code = 450
+        WHERE contact_id = \(ContactID(people[contact]))
+        """)
+    }
+    try set(0, "sent")
+    try set(1, "failed")
+    try set(2, "uncertain")
+    let id = MailingID(String(path.split(separator: "/")[2]))
+    func finish() throws {
+      _ = try house.app.database.run("UPDATE mailings SET status = 'sent' WHERE id = \(id)")
+    }
+    try finish()
+    #expect(anna.get(path).counted("uncertain") == 1)
+    #expect(anna.get(path + "/recipients?status=failed").items.first?["smtpCode"] == 450)
+    let retried = anna.post(path + "/retry")
+    #expect(
+      retried.status == 200 && retried["status"] == "queued" && retried.counted("pending") == 1, "\(retried)")
+    #expect(retried.counted("sent") == 1 && retried.counted("uncertain") == 1)
+    #expect(anna.get(path + "/recipients?status=pending").items.first?["attempts"] == 0)
+    try set(1, "sent")
+    try finish()
+    #expect(anna.post(path + "/retry").fields == ["status nothing_failed"])
+    #expect(anna.post(path + "/retry", ["includeUncertain": true]).counted("pending") == 1)
+  }
+
+  @Test func ofManyAtOnceOneSends() throws {
+    let anna = try house.account()
+    let (path, _) = try ready(anna)
+    let answers = inParallel(8) { _ in anna.post(path + "/send").status }
+    #expect(answers.sorted() == [200] + Array(repeating: 409, count: 7))
+  }
+
+  @Test func reactionsAreCounted() throws {
+    let anna = try house.account()
+    let (path, people) = try ready(anna)
+    _ = anna.post(path + "/send")
+    let id = MailingID(String(path.split(separator: "/")[2]))
+    let database = house.app.database
+    _ = try database.run("UPDATE mailings SET started_at = '2026-05-01 10:00:00' WHERE id = \(id)")
+    _ = try database.run(
+      """
+      UPDATE mailing_recipients SET status = 'sent', sent_at = '2026-05-01 10:10:00', opened_at = '2026-05-01 11:30:00'
+      WHERE mailing_id = \(id)
+      """)
+    _ = try database.run(
+      """
+      UPDATE mailing_recipients SET clicked_at = '2026-05-01 11:31:00', unsubscribed_at = '2026-05-01 11:32:00'
+      WHERE contact_id = \(ContactID(people[0]))
+      """)
+    _ = try database.run(
+      """
+      UPDATE mailing_recipients SET status = 'failed', opened_at = NULL, smtp_code = 550, smtp_reply = 'no such user'
+      WHERE contact_id = \(ContactID(people[2]))
+      """)
+    _ = try database.run(
+      "INSERT INTO mailing_links VALUES (\(id), 0, 'https://example.org/', 3), (\(id), 1, 'https://example.org/b', 0)"
+    )
+    _ = try database.run(
+      "INSERT INTO mailing_link_visitors VALUES (\(id), 0, \(ContactID(people[0])), NOW(6))")
+    let counts = anna.get(path)
+    #expect(
+      counts.counted("opened") == 2 && counts.counted("clicked") == 1 && counts.counted("unsubscribed") == 1)
+    #expect(counts.counted("sent") == 2 && counts.counted("failed") == 1)
+    let stats = anna.get(path + "/stats")
+    #expect(stats.status == 200, "\(stats)")
+    #expect(stats["openRate"] == 1 || stats["openRate"] == .number(1))
+    #expect(stats["clickRate"] == .number(0.5))
+    #expect(stats["links"]?[0] == ["url": "https://example.org/", "clicks": 3, "uniqueClicks": 1])
+    #expect(
+      stats["domains"]?[0] == [
+        "domain": "example.org", "recipients": 3, "sent": 2, "failed": 1, "bounced": 0,
+      ])
+    #expect(stats["failures"] == [["smtpCode": 550, "smtpReply": "no such user", "count": 1]])
+    #expect(
+      stats["series"] == [
+        ["start": "2026-05-01T10:00:00Z", "sent": 3, "opened": 0, "clicked": 0],
+        ["start": "2026-05-01T11:00:00Z", "sent": 0, "opened": 2, "clicked": 1],
+      ])
+  }
+
+  // MARK: Tests and templates
+
+  @Test func testsAreQueuedAndFew() throws {
+    let anna = try house.account()
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    let queued = anna.post(path + "/test", ["to": ["a@example.org", "b@example.org"]])
+    #expect(queued.status == 202 && queued["queued"] == 2, "\(queued)")
+    let six = JSON.array((0..<6).map { .string("a\($0)@example.org") })
+    #expect(anna.post(path + "/test", ["to": six]).fields == ["to too_long"])
+    #expect(anna.post(path + "/test", ["to": []]).fields == ["to too_short"])
+    #expect(anna.post(path + "/test", ["to": ["nobody"]]).fields == ["to[0] invalid_email"])
+    let tests = try MailingTestQueue.claim(10, for: .seconds(60), from: house.app.database, at: .now)
+    let own = tests.filter { path.hasSuffix($0.mailing.id.description) }
+    #expect(own.map(\.recipient).sorted() == ["a@example.org", "b@example.org"])
+    #expect(try MailingTestQueue.claim(10, for: .seconds(60), from: house.app.database, at: .now).isEmpty)
+    for test in own {
+      try MailingTestQueue.markFailed(
+        test.id, isFinal: false, retryAt: .now - .seconds(1), code: 450, reply: "later",
+        in: house.app.database,
+        at: .now)
+    }
+    let again = try MailingTestQueue.claim(10, for: .seconds(60), from: house.app.database, at: .now)
+    #expect(again.count == 2 && again.allSatisfy { $0.attempts == 1 })
+    for test in again {
+      try MailingTestQueue.markSent(test.id, code: 250, reply: "ok", in: house.app.database, at: .now)
+    }
+    let five = JSON.array((0..<5).map { .string("a\($0)@example.org") })
+    for _ in 0..<3 { #expect(anna.post(path + "/test", ["to": five]).status == 202) }
+    let refused = anna.post(path + "/test", ["to": five])
+    #expect(refused.status == 429 && refused.headers[.retryAfter] != nil)
+  }
+
+  @Test func aTemplateIsKeptAndSent() throws {
+    let anna = try house.account()
+    let people = try people(anna, 2, tag: "vip")
+    let made = anna.post(
+      "/api/mailing/templates",
+      [
+        "name": "Welcome", "subject": "Hi {{FirstName|you}}",
+        "htmlBody": "<a href='{{UnsubscribeUrl}}'>x</a>",
+      ])
+    #expect(made.status == 201 && made["name"] == "Welcome", "\(made)")
+    let path = "/api/mailing/templates/" + (try made.string("id"))
+    #expect(made.location == path && anna.get(path).bytes == made.bytes)
+    let again = anna.post("/api/mailing/templates", ["name": "WELCOME", "subject": "x"])
+    #expect(again.status == 409 && again.fields == ["name taken"])
+    #expect(
+      anna.patch(path, ["name": "Hello", "subject": "{{Nope}}"]).fields == ["subject unknown_placeholder"])
+    #expect(anna.patch(path, ["name": "Hello"])["name"] == "Hello")
+    _ = anna.post("/api/mailing/templates", ["name": "Another", "subject": "x"])
+    #expect(JSON.texts(anna.get("/api/mailing/templates").items, "name") == ["Another", "Hello"])
+    #expect(anna.get("/api/mailing/templates?search=hell")["total"] == 1)
+    let before = anna.get("/api/mailing")["total"]
+    let nobody = anna.post(path + "/send", [:])
+    #expect(nobody.status == 422 && nobody.fields == ["recipients no_recipients"], "\(nobody)")
+    let unknown = anna.post(
+      path + "/send", ["contactIds": .array(people.map { .string($0) }), "tags": ["what"]])
+    #expect(unknown.status == 422 && unknown.fields == ["tags[0] not_found"])
+    #expect(anna.get("/api/mailing")["total"] == before)
+    let sent = anna.post(path + "/send", ["tags": ["vip"], "subject": "Hello {{Name}}"])
+    #expect(sent.status == 201 && sent["status"] == "queued" && sent.counted("recipients") == 2, "\(sent)")
+    let id = try sent.string("id")
+    #expect(sent["subject"] == "Hello {{Name}}" && sent.location == "/api/mailing/" + id)
+    #expect(anna.delete(path).status == 204 && anna.get(path).status == 404)
+  }
+}
