@@ -27,6 +27,9 @@ public final class App: Sendable {
   /// Where the redirects of this process note their clicks.
   public let spool: ClickSpool
 
+  /// What the sender delivers to webhooks.
+  public let webhooks: WebhookQueue
+
   private let geoDatabases: GeoDatabases
   /// Made when the API is called first: it holds every route and schema, and a process of plain CGI that answers a
   /// redirect needs none of them.
@@ -87,7 +90,9 @@ public final class App: Sendable {
       logos: Logos(database: database, store: files.store), font: Lazy { CaptionFont(path: settings.font) },
       baseURL: settings.baseURL)
     let links = LinkService(
-      database: database, generations: generations, passwords: passwords, qrCodes: qrCodes)
+      database: database, generations: generations, passwords: passwords, qrCodes: qrCodes,
+      baseURL: settings.baseURL)
+    webhooks = WebhookQueue(settings: settings, database: database)
     let clicks = ClickRoutes(database: database)
     geoDatabases = GeoDatabases(
       directory: settings.geoIPDirectory, copies: settings.state + "/run/geoip", logger: logger)
@@ -113,9 +118,13 @@ public final class App: Sendable {
         clicks.routes,
         FileRoutes(database: database, files: files, delivery: delivery).routes,
         GeoRoutes(service: geo).routes,
+        WebhookRoutes(
+          database: database,
+          webhooks: WebhookService(database: database, secrets: WebhookSecrets(settings: settings))
+        ).routes,
         Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI).routes,
       ].flatMap { $0 }
-      openAPI.set { OpenAPI.document(App.info, server: settings.baseURL, routes: routes) }
+      openAPI.set { Self.document(settings, routes) }
       return Router(routes)
     }
 
@@ -144,6 +153,7 @@ public final class App: Sendable {
       ("Statistics", "Who followed the links."),
       ("Files", "Files to download, and to lead links to."),
       ("GeoIP", "Where addresses are."),
+      ("Webhooks", "Addresses of yours that are told of what happens."),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),
       ("Account", "Plans, and what was used of them."),
       ("Documents", "This document, and the health of the service."),
@@ -154,7 +164,13 @@ public final class App: Sendable {
 
   /// The OpenAPI document.
   public var openAPIDocument: JSON {
-    OpenAPI.document(App.info, server: settings.baseURL, routes: router.value.routes)
+    Self.document(settings, router.value.routes)
+  }
+
+  private static func document(_ settings: Settings, _ routes: [Route]) -> JSON {
+    OpenAPI.document(
+      info, server: settings.baseURL, routes: routes,
+      webhooks: WebhookDocuments(baseURL: settings.baseURL).webhooks)
   }
 
   // MARK: One request
@@ -347,7 +363,7 @@ public final class App: Sendable {
   public func work(until isStopping: @escaping @Sendable () -> Bool) {
     let loader = ClickLoader(
       directory: settings.state + "/spool", spool: spool, database: database, salts: salts, locate: locate,
-      logger: logger)
+      news: ClickNews(baseURL: settings.baseURL), logger: logger)
     loader.run(until: isStopping)
   }
 
@@ -388,6 +404,7 @@ public final class App: Sendable {
     try idempotency.purge(at: now)
     try accounts.mail.purge(in: database, at: now)
     try PublicCodeRows(queries: database).purge(at: now)
+    try webhooks.purge(at: now)
     try files.sweep(at: now)
     try GeoRows(queries: database).purge(at: now)
     // The one table that grows with each visitor.
@@ -401,7 +418,7 @@ public final class App: Sendable {
     spool.finish()
     return try ClickLoader(
       directory: settings.state + "/spool", spool: nil, database: database, salts: salts, locate: locate,
-      logger: logger
+      news: ClickNews(baseURL: settings.baseURL), logger: logger
     ).drainOnce(within: limit)
   }
 }

@@ -22,8 +22,30 @@ public struct OpenAPI {
     }
   }
 
-  /// The document for `routes`, reached at `server`.
-  public static func document<Caller>(_ info: Info, server: String, routes: [Route<Caller>]) -> JSON {
+  /// A message that the product sends by itself to an address of the client's.
+  public struct Webhook: Sendable {
+    /// Its name.
+    public var name: String
+    /// What it tells, in a few words.
+    public var summary: String
+    /// The group that it stands in.
+    public var tag: String
+    /// The body.
+    public var body: Schema
+
+    /// A message.
+    public init(name: String, summary: String, tag: String, body: Schema) {
+      self.name = name
+      self.summary = summary
+      self.tag = tag
+      self.body = body
+    }
+  }
+
+  /// The document for `routes`, reached at `server`, and for the messages that it sends by itself.
+  public static func document<Caller>(
+    _ info: Info, server: String, routes: [Route<Caller>], webhooks: [Webhook] = []
+  ) -> JSON {
     var paths = JSONObject()
     var schemas: [String: JSON] = ["Problem": problemSchema]
     schemas.merge(FieldProblem.shape.schema.named) { old, _ in old }
@@ -33,9 +55,14 @@ public struct OpenAPI {
       paths[route.path] = .object(item)
       schemas.merge(route.named) { old, _ in old }
     }
+    var messages = JSONObject()
+    for webhook in webhooks {
+      messages[webhook.name] = message(webhook)
+      schemas.merge(webhook.body.named) { old, _ in old }
+    }
     var components = JSONObject()
     for name in schemas.keys.sorted() { components[name] = schemas[name] }
-    return [
+    var document: JSONObject = [
       "openapi": "3.1.0",
       "info": [
         "title": .string(info.title), "version": .string(info.version),
@@ -49,6 +76,23 @@ public struct OpenAPI {
         "responses": .object(problemResponses),
         "headers": headers, "parameters": conditionParameters,
       ],
+    ]
+    if !webhooks.isEmpty { document["webhooks"] = .object(messages) }
+    return .object(document)
+  }
+
+  private static func message(_ webhook: Webhook) -> JSON {
+    [
+      "post": [
+        "tags": [.string(webhook.tag)], "summary": .string(webhook.summary),
+        "requestBody": [
+          "required": true, "content": ["application/json": ["schema": webhook.body.json]],
+        ],
+        "responses": [
+          "2XX": ["description": "Taken. Anything else is tried again."],
+          "410": ["description": "Nothing more is wanted: the webhook is disabled."],
+        ],
+      ]
     ]
   }
 
@@ -85,7 +129,7 @@ public struct OpenAPI {
     switch route.access {
     case .anyone: []
     case .person: [["bearer": []], ["cookie": []]]
-    case .account: [["bearer": []], ["apiKey": []], ["cookie": []]]
+    case .account, .unrestricted: [["bearer": []], ["apiKey": []], ["cookie": []]]
     case .scope: [["bearer": []], ["apiKey": [.string(route.requiredScope ?? "")]], ["cookie": []]]
     }
   }
@@ -230,8 +274,9 @@ public struct OpenAPI {
 }
 
 extension Route {
-  /// The scope that an API key needs: `links:read` for what only reads.
+  /// The scope that an API key needs: `links:read` for what only reads, `*` for what needs full access.
   fileprivate var requiredScope: String? {
+    if access == .unrestricted { return "*" }
     guard case .scope(let scope, let reads) = access else { return nil }
     return reads || method == .get ? "\(scope):read" : scope
   }

@@ -9,6 +9,8 @@ public enum Access: Sendable, Equatable {
   case account
   /// Whoever is logged in as a person: JWT or cookie, not an API key.
   case person
+  /// Whoever is logged in; an API key only where it is limited to no scopes.
+  case unrestricted
   /// Whoever is logged in; an API key needs this scope. `reads` where a POST only reads.
   case scope(String, reads: Bool = false)
 }

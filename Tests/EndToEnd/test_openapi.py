@@ -49,6 +49,10 @@ def test_it_names_every_route_of_the_contract(document):
         "/api/qrcodes/{id}/stats": "get",
         "/api/files": "get post", "/api/files/{id}": "get patch delete", "/api/files/{id}/content": "get",
         "/api/tags": "get post", "/api/tags/{id}": "patch delete",
+        **{base + path: methods for base in ("/api/webhooks", "/api/payment/webhooks") for path, methods in {
+            "": "get post", "/{id}": "get patch delete", "/{id}/rotate-secret": "post", "/{id}/test": "post",
+            "/{id}/deliveries": "get", "/{id}/deliveries/{deliveryId}": "get",
+            "/{id}/deliveries/{deliveryId}/redeliver": "post"}.items()},
         "/api/geoip/{ip}": "get", "/api/geoip/{ip}/simple": "get", "/api/geoip/me": "get",
         "/api/geoip/me/simple": "get", "/api/geoip/batch": "post", "/api/geoip/databases": "get",
     }

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from actors import MISSING_ID, Actor, created, problem, refuses, statuses
+from actors import MISSING_ID, Actor, created, ok, problem, refuses, statuses
 
 METHODS = ("get", "post", "put", "patch", "delete")
 SCOPES = ("links", "qrcodes", "contacts", "contact-groups", "mailing", "organizer", "payments", "geoip",
@@ -68,6 +68,7 @@ class Operation:
         if self.has_form:
             named.setdefault("files", {"file": ("a.txt", b"a file")})
         return actor.request(self.method.upper(), path or self.path.replace("{id}", MISSING_ID)
+                             .replace("{deliveryId}", MISSING_ID)
                              .replace("{name}", "spring").replace("{ip}", "8.8.8.8"), **named)
 
 
@@ -88,6 +89,12 @@ def own_path(operation, account):
         identifier = account.new_key()["id"]
     elif path.startswith("/api/files/{id}"):
         identifier = account.file()["id"]
+    elif "/webhooks/{id}" in path:
+        hook = created(account.post("/api/webhooks", {"url": "https://hooks.example.org/", "events": ["*"]}))
+        identifier = hook["id"]
+        if "{deliveryId}" in path:
+            test = ok(account.post(f"/api/webhooks/{identifier}/test"), 202)
+            path = path.replace("{deliveryId}", test["id"])
     else:
         pytest.fail(f"this test does not know how to make what {path} is about: teach it")
     return path.replace("{id}", identifier).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
@@ -150,6 +157,17 @@ def test_a_key_without_the_scope_is_told_which_it_needs(operations, owner):
     assert each(operations, check) >= 10
 
 
+def test_a_limited_key_does_not_get_where_full_access_is_needed(operations, owner):
+    limited = owner.keyholder(list(SCOPES))
+
+    def check(operation):
+        if operation.spec.get("x-required-scope") != "*":
+            return False
+        assert problem(operation.send(limited), 403, "scope_missing")["requiredScope"] == "*"
+
+    assert each(operations, check) >= 10
+
+
 def test_every_links_operation_declares_the_scope(operations):
     def check(operation):
         if not operation.path.startswith("/api/links"):
@@ -207,7 +225,7 @@ def test_ids_that_are_none_do_not_exist(operations, owner):
             return False
         for nonsense in ("1", "nonsense", "null", "00000000-0000-0000-0000-000000000000", "%27%20OR%201=1",
                          "../../etc/passwd".replace("/", "%2F"), "é", "x" * 300):
-            answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring").replace("{ip}", "8.8.8.8"))
+            answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring").replace("{ip}", "8.8.8.8").replace("{deliveryId}", MISSING_ID))
             problem(answer, 404, "not_found")
 
     each(operations, check)

@@ -14,7 +14,9 @@ import Testing
 
   /// The path with something in its varying segments.
   private func path(_ route: FLApp.Route, id: String = "019a0000-0000-7000-8000-000000000000") -> String {
-    route.path.replacing("{id}", with: id).replacing("{name}", with: "x")
+    let none = "019a0000-0000-7000-8000-000000000000"
+    return route.path.replacing("{id}", with: id).replacing("{name}", with: "x")
+      .replacing("{deliveryId}", with: none)
   }
 
   /// A body that an operation takes.
@@ -74,6 +76,20 @@ import Testing
     }
   }
 
+  @Test func whatNeedsFullAccessRefusesLimitedKeys() throws {
+    let key = try house.keyholder(scopes: Scope.allCases.map(\.rawValue))
+    let full = try house.keyholder()
+    var seen = 0
+    for route in routes where route.access == .unrestricted {
+      let answer = key.send(route.method, path(route), [:], body(route))
+      #expect(answer.status == 403 && answer.code == "scope_missing", "\(route.operation)")
+      #expect(answer["requiredScope"] == "*", "\(route.operation)")
+      #expect(full.send(route.method, path(route), [:], body(route)).status != 403, "\(route.operation)")
+      seen += 1
+    }
+    #expect(seen > 5)
+  }
+
   @Test func whatIsForPeopleRefusesKeys() throws {
     let key = try house.keyholder()
     var seen = 0
@@ -93,9 +109,11 @@ import Testing
     let keyID = try anna.post("/api/api-keys", ["name": "k"]).string("id")
     let tagID = try #require(anna.get("/api/tags")["items"]?[0]?["id"]?.string)
     let fileID = try anna.upload([1, 2, 3]).string("id")
+    let webhook = anna.post("/api/webhooks", ["url": "https://hooks.example/", "events": ["*"]])
     let codeID = try anna.post("/api/qrcodes", ["destinationUrl": "https://example.org/"]).string("id")
     let owned = [
-      "/api/qrcodes/": codeID,
+      "/api/qrcodes/": codeID, "/api/webhooks/": try webhook.string("id"),
+      "/api/payment/webhooks/": try webhook.string("id"),
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]
     var seen = 0

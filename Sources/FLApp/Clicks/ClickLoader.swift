@@ -41,6 +41,7 @@ public final class ClickLoader: Sendable {
   private let database: Database
   private let salts: ClickSalts?
   private let locate: Locate?
+  private let news: ClickNews?
   private let pace: Pace
   private let distinctValues = DistinctValues()
   private let logger: Logger
@@ -49,13 +50,14 @@ public final class ClickLoader: Sendable {
   private let torn = Atomic<Int>(0)
 
   /// A loader of the spools in `directory`. `spool` is what this process itself appends to, if it does, and
-  /// `salts` is kept supplied on the way. Without `locate` no sealed address is opened.
+  /// `salts` is kept supplied on the way. Without `locate` no sealed address is opened,
+  /// without `news` no webhook told.
   public init(
     directory: String, spool: ClickSpool?, database: Database, salts: ClickSalts? = nil,
-    locate: Locate? = nil, pace: Pace = Pace(), logger: Logger
+    locate: Locate? = nil, news: ClickNews? = nil, pace: Pace = Pace(), logger: Logger
   ) {
     (self.directory, self.spool, self.database, self.salts) = (directory, spool, database, salts)
-    (self.locate, self.pace, self.logger) = (locate, pace, logger)
+    (self.locate, self.news, self.pace, self.logger) = (locate, news, pace, logger)
   }
 
   /// How many clicks this loader has put into the database.
@@ -318,7 +320,7 @@ public final class ClickLoader: Sendable {
     let file = spool.reader.id
     let position = spool.position
     let isNew = spool.isNew
-    try database.transaction { connection in
+    try database.transaction { [news] connection in
       let now = Timestamp.now
       guard try ClickLoading.lockPosition(of: file, isNew: isNew, now: now, on: connection) == position else {
         throw Moved()
@@ -326,6 +328,7 @@ public final class ClickLoader: Sendable {
       var clicks = clicks
       let uniqueScans = try Self.markUnique(&clicks, on: connection)
       try ClickLoading.insertClicks(clicks, on: connection)
+      try news?.tell(of: clicks, on: connection, at: now)
       var tally = ClickTally(clicks, uniqueScans: uniqueScans)
       try ClickLoading.addBuckets(tally, on: connection)
       tally.fold(try distinctValues.surplus(of: tally, on: connection))

@@ -9,6 +9,16 @@ struct LinkService: Sendable {
   let generations: Generations
   let passwords: Passwords
   let qrCodes: QRCodeMaker
+  let webhooks = WebhookOutbox()
+  let shape: Shape<Link>
+
+  init(
+    database: Database, generations: Generations, passwords: Passwords, qrCodes: QRCodeMaker, baseURL: String
+  ) {
+    (self.database, self.generations) = (database, generations)
+    (self.passwords, self.qrCodes) = (passwords, qrCodes)
+    shape = Link.shape(baseURL: baseURL)
+  }
 
   /// Makes a link.
   /// - Throws: `Problem` 403 when the plan's month is used up, 409 when the code or the external id is taken.
@@ -27,6 +37,7 @@ struct LinkService: Sendable {
             wish, logo, for: link, ownsLink: false, account: account, plan, on: connection, at: now,
             in: "qrCode.")
         }
+        try tellCreated(link, account: account, on: connection, at: now)
         return link
       }
     }
@@ -34,7 +45,15 @@ struct LinkService: Sendable {
     return link
   }
 
-  /// Makes a link, without a QR code. Whoever calls raises its generation when the transaction is done.
+  /// Tells webhooks of a link that was made, as the API shows it.
+  func tellCreated(_ link: Link, account: AccountID, on connection: Connection, at now: Timestamp) throws {
+    try webhooks.tell(.linkCreated, account: account, on: connection, at: now) {
+      try JSON(reading: shape.bytes(link))
+    }
+  }
+
+  /// Makes a link, without a QR code. Whoever calls raises its generation when the transaction is done, and tells
+  /// webhooks of it when it is complete.
   /// - Throws: `Problem` 403 or 409.
   func make(
     _ new: NewLink, passwordHash: String?, account: AccountID, _ plan: Plan, on connection: Connection,

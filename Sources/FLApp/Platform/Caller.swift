@@ -92,6 +92,11 @@ public struct Caller: Sendable {
     }
   }
 
+  /// Whether this is an API key that is limited to some scopes, and so to a part of the account's data.
+  var isRestricted: Bool {
+    if case .key(_, let grants) = credential { !grants.isEmpty } else { false }
+  }
+
   /// Checks that this caller may call an operation.
   /// - Throws: `Problem` 401 or 403.
   func check(_ route: Route) throws(Problem) {
@@ -102,6 +107,8 @@ public struct Caller: Sendable {
       throw Problem(
         403, "person_required", "This is for people, not for API keys.",
         detail: "Log in and use the JWT or the session cookie.")
+    case (.unrestricted, _) where isRestricted:
+      throw .restricted("This needs full access: a key that is limited to no scopes.")
     case (.scope(let name, let reads), _):
       try checkGrant(name, isRead: reads || route.method == .get)
       if let feature = Scope(rawValue: name)?.feature, !member.plan.features.contains(feature) {
@@ -125,5 +132,13 @@ public struct Caller: Sendable {
     throw Problem(
       403, "scope_missing", "The API key lacks a scope.", detail: "This needs the scope \(required).",
       members: ["requiredScope": .string(required)])
+  }
+}
+
+extension Problem {
+  /// 403: this is not for keys that are limited to scopes.
+  static func restricted(_ detail: String) -> Problem {
+    Problem(
+      403, "scope_missing", "The API key lacks a scope.", detail: detail, members: ["requiredScope": "*"])
   }
 }

@@ -39,6 +39,9 @@ public struct Settings: Sendable {
   public var bounceAddress: String
   /// The mailbox that bounces are fetched from, as `MailboxReader` reads it; nil for none. It may hold a password.
   public var bounceMailbox: String?
+  /// Networks of the operator's own that webhooks may be sent to although they are private, with commas between; nil
+  /// for none.
+  public var webhookAllow: String?
   /// How the database is reached.
   public var database: Database.Configuration
 
@@ -175,6 +178,7 @@ public struct Settings: Sendable {
           "FL_BOUNCE_ADDRESS must be an address like bounce@example.org, with at most 15 characters before the @.")
     }
     bounceMailbox = value("FL_BOUNCE_MAILBOX")
+    webhookAllow = value("FL_WEBHOOK_ALLOW")
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")
     database.host = value("FL_DB_HOST") ?? "localhost"

@@ -17,7 +17,7 @@ struct QRCodeService: Sendable {
     let logo = try maker.logo(of: new.wish.look, account: account)
     let code = try links.translatingRefusals {
       try database.transaction { connection in
-        let link: Link
+        var link: Link
         let ownsLink: Bool
         switch new.subject {
         case .link(let id):
@@ -32,8 +32,13 @@ struct QRCodeService: Sendable {
           link = try links.make(wish, passwordHash: nil, account: account, plan, on: connection, at: now)
           ownsLink = true
         }
-        return try maker.make(
+        let code = try maker.make(
           new.wish, logo, for: link, ownsLink: ownsLink, account: account, plan, on: connection, at: now)
+        if ownsLink {
+          link.qrCode = code
+          try links.tellCreated(link, account: account, on: connection, at: now)
+        }
+        return code
       }
     }
     generations.changed(.code(code.shortCode))

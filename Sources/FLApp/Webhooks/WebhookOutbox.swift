@@ -13,7 +13,8 @@ public struct WebhookOutbox: Sendable {
   /// An outbox.
   public init() {}
 
-  /// The enabled endpoints of `account` that want `event`.
+  /// The enabled endpoints of `account` that want `event`. They are locked against being deleted until the transaction
+  /// ends: what is told of must not fail because an endpoint goes meanwhile.
   private func endpoints(wanting event: WebhookEvent, of account: AccountID, on queries: any Queries) throws
     -> [ID<WebhookEndpoint>]
   {
@@ -21,6 +22,7 @@ public struct WebhookOutbox: Sendable {
       """
       SELECT DISTINCT e.id FROM webhook_subscriptions s JOIN webhook_endpoints e ON e.id = s.endpoint_id
       WHERE s.account_id = \(account) AND s.event IN (\([event.rawValue, "*"])) AND e.is_enabled
+      LOCK IN SHARE MODE
       """
     ).map { try $0["id"] }
   }
@@ -37,15 +39,17 @@ public struct WebhookOutbox: Sendable {
     guard !endpoints.isEmpty else { return }
     for start in stride(from: 0, to: subjects.count, by: Self.rowsAtOnce) {
       let some = subjects[start..<min(start + Self.rowsAtOnce, subjects.count)]
-      let events = try some.map { subject in
-        (id: ID<WebhookEventRow>(at: now), data: String(decoding: try data(subject).bytes, as: UTF8.self))
+      // Each a microsecond behind the one before, so that they are delivered in their order.
+      let events = try some.enumerated().map { index, subject in
+        let at = now + .microseconds(start + index)
+        return (id: ID<WebhookEventRow>(at: at), at: at, data: try data(subject).text)
       }
       let rows = events.map { row -> SQL in "(\(row.id), \(account), \(event), \(row.data), \(now))" }
       _ = try queries.run(
         "INSERT INTO webhook_events (id, account_id, event, data, created_at) VALUES \(rows.joined(by: ", "))")
       for endpoint in endpoints {
         let deliveries = events.map { row -> SQL in
-          "(\(ID<WebhookDelivery>(at: now)), \(endpoint), \(row.id), \(now), \(now))"
+          "(\(WebhookDeliveryID(at: row.at)), \(endpoint), \(row.id), \(now), \(now))"
         }
         _ = try queries.run(
           """
@@ -54,6 +58,19 @@ public struct WebhookOutbox: Sendable {
           """)
       }
     }
+  }
+
+  /// Those of `accounts` that want to be told of `event`.
+  /// - Throws: `DatabaseError`.
+  func accounts(among accounts: [AccountID], wanting event: WebhookEvent, on queries: any Queries) throws
+    -> Set<AccountID>
+  {
+    let rows = try queries.rows(
+      """
+      SELECT DISTINCT s.account_id FROM webhook_subscriptions s JOIN webhook_endpoints e ON e.id = s.endpoint_id
+      WHERE s.account_id IN (\(accounts)) AND s.event IN (\([event.rawValue, "*"])) AND e.is_enabled
+      """)
+    return Set(try rows.map { try $0["account_id"] })
   }
 
   /// Notes that `event` happened.

@@ -1,0 +1,139 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+
+/// Every SQL statement about the deliveries of an endpoint as its owner sees them. That the account has the endpoint
+/// is for whoever calls to know.
+struct WebhookDeliveryRows {
+  let endpoint: WebhookEndpointID
+  let reach: WebhookReach
+  let queries: any Queries
+
+  private static let columns: SQL = """
+    d.id, d.event_id, ev.event, d.status, d.attempts, d.status_code, d.error, d.response, d.duration_ms,
+    d.created_at, d.attempted_at, d.delivered_at,
+    IF(d.status = 'pending' AND d.leased_until IS NULL, d.due_at, NULL) AS next_attempt_at
+    """
+  private static let source: SQL = "webhook_deliveries d JOIN webhook_events ev ON ev.id = d.event_id"
+
+  private func condition(_ status: WebhookDelivery.Status? = nil) -> SQL {
+    var condition: SQL = "d.endpoint_id = \(endpoint)"
+    if let status { condition = condition + " AND d.status = \(status)" }
+    // An endpoint that is of payments now may have been of more before.
+    if case .payments = reach {
+      condition = condition + " AND (ev.event LIKE 'payment.%' OR ev.event = \(WebhookEvent.test))"
+    }
+    return condition
+  }
+
+  /// Deliveries from the newest on, those before `cursor`.
+  func list(_ status: WebhookDelivery.Status?, before cursor: WebhookDeliveryID?, limit: Int) throws
+    -> [WebhookDelivery]
+  {
+    var condition = condition(status)
+    if let cursor { condition = condition + " AND d.id < \(cursor)" }
+    return try queries.rows(
+      "SELECT \(Self.columns) FROM \(Self.source) WHERE \(condition) ORDER BY d.id DESC LIMIT \(limit)"
+    ).map(WebhookDelivery.init)
+  }
+
+  func count(_ status: WebhookDelivery.Status?) throws -> Int {
+    let source: SQL = if case .all = reach { "webhook_deliveries d" } else { Self.source }
+    return try queries.row("SELECT COUNT(*) AS n FROM \(source) WHERE \(condition(status))")?["n"] ?? 0
+  }
+
+  func find(_ id: WebhookDeliveryID) throws -> WebhookDelivery? {
+    try queries.row("SELECT \(Self.columns) FROM \(Self.source) WHERE d.id = \(id) AND \(condition())")
+      .map(WebhookDelivery.init)
+  }
+
+  /// What a delivery sends.
+  func message(of delivery: WebhookDelivery) throws -> WebhookMessage? {
+    try queries.row(
+      "SELECT id, event, data, created_at FROM webhook_events WHERE id = \(delivery.eventID)"
+    ).map(WebhookMessage.init)
+  }
+
+  /// Has an event delivered once more, from now on and by the whole schedule. One that is in hand just now stays so.
+  func askAgain(_ id: WebhookDeliveryID, at now: Timestamp) throws {
+    _ = try queries.run(
+      """
+      UPDATE webhook_deliveries SET status = 'pending', attempts_before = attempts, is_asked_for = TRUE,
+        due_at = \(now), leased_until = NULL, delivered_at = NULL
+      WHERE id = \(id) AND endpoint_id = \(endpoint) AND (leased_until IS NULL OR leased_until <= \(now))
+      """)
+  }
+
+  /// Queues a test for this endpoint alone.
+  func insertTest(account: AccountID, data: JSON, at now: Timestamp) throws -> WebhookDeliveryID {
+    let (id, event) = (WebhookDeliveryID(at: now), ID<WebhookEventRow>(at: now))
+    _ = try queries.run(
+      """
+      INSERT INTO webhook_events (id, account_id, event, data, created_at)
+      VALUES (\(event), \(account), \(WebhookEvent.test), \(data.text), \(now))
+      """)
+    _ = try queries.run(
+      """
+      INSERT INTO webhook_deliveries (id, endpoint_id, event_id, is_asked_for, due_at, created_at)
+      VALUES (\(id), \(endpoint), \(event), TRUE, \(now), \(now))
+      """)
+    return id
+  }
+
+  /// Gives up up to `limit` of those that wait, but for what was asked for; answers how many.
+  func giveUpWaiting(because reason: String, limit: Int, at now: Timestamp) throws -> Int {
+    try queries.run(
+      """
+      UPDATE webhook_deliveries SET status = 'failed', error = \(reason), leased_until = NULL
+      WHERE status = 'pending' AND endpoint_id = \(endpoint) AND NOT is_asked_for
+        AND (leased_until IS NULL OR leased_until <= \(now))
+      LIMIT \(limit)
+      """)
+  }
+
+  /// Gives up up to `limit` of those that wait for events that the endpoint does not want any more; answers how many.
+  func giveUpUnwanted(limit: Int, at now: Timestamp) throws -> Int {
+    let ids: [WebhookDeliveryID] = try queries.rows(
+      """
+      SELECT d.id FROM \(Self.source) WHERE d.status = 'pending' AND d.endpoint_id = \(endpoint)
+        AND (d.leased_until IS NULL OR d.leased_until <= \(now)) AND ev.event <> \(WebhookEvent.test)
+        AND NOT EXISTS (SELECT 1 FROM webhook_subscriptions s WHERE s.account_id = ev.account_id
+          AND s.event IN (ev.event, '*') AND s.endpoint_id = d.endpoint_id)
+      LIMIT \(limit)
+      """
+    ).map { try $0["id"] }
+    guard !ids.isEmpty else { return 0 }
+    return try queries.run(
+      """
+      UPDATE webhook_deliveries SET status = 'failed', error = \(WebhookDelivery.unwanted), leased_until = NULL
+      WHERE id IN (\(ids)) AND status = 'pending' AND (leased_until IS NULL OR leased_until <= \(now))
+      """)
+  }
+
+  /// Takes up to `limit` deliveries away; answers how many.
+  func delete(limit: Int) throws -> Int {
+    try queries.run("DELETE FROM webhook_deliveries WHERE endpoint_id = \(endpoint) LIMIT \(limit)")
+  }
+}
+
+extension WebhookDelivery {
+  /// The error of those that waited when their endpoint was disabled.
+  static let endpointDisabled = "The endpoint is disabled."
+  /// The error of those that waited when their endpoint stopped wanting their event.
+  static let unwanted = "The endpoint does not want this event any more."
+
+  init(_ row: Row) throws {
+    try self.init(
+      id: row["id"], eventID: row["event_id"], event: row["event"], status: row["status"],
+      attempts: row["attempts"], statusCode: row["status_code"], error: row["error"],
+      response: row["response"], durationMilliseconds: row["duration_ms"], createdAt: row["created_at"],
+      attemptedAt: row["attempted_at"], deliveredAt: row["delivered_at"],
+      nextAttemptAt: row["next_attempt_at"])
+  }
+}
+
+extension WebhookMessage {
+  init(_ row: Row) throws {
+    try self.init(id: row["id"], event: row["event"], happenedAt: row["created_at"], data: row["data"])
+  }
+}

@@ -1,0 +1,153 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+
+/// The rules of endpoints: how many there are, what a limited key may have, what becomes of what waits.
+struct WebhookService: Sendable {
+  /// Rows that one statement gives up or deletes: a lock lasts for no longer.
+  private static let batch = 5000
+
+  let database: Database
+  let secrets: WebhookSecrets
+
+  /// Who asks, and how far that reaches.
+  struct Owner: Sendable {
+    let account: AccountID
+    let reach: WebhookReach
+  }
+
+  private func rows(_ owner: Owner, _ queries: any Queries) -> WebhookEndpointRows {
+    WebhookEndpointRows(account: owner.account, reach: owner.reach, queries: queries)
+  }
+
+  /// - Throws: `Problem` 403 where `owner` may be told of payments alone, and these are more.
+  private func check(_ subscriptions: [WebhookSubscription], _ owner: Owner) throws(Problem) {
+    guard case .payments = owner.reach, !subscriptions.allSatisfy(\.isOfPayments) else { return }
+    throw .restricted("A key that is limited to scopes can have payment events sent, and no others.")
+  }
+
+  /// Makes an endpoint.
+  /// - Throws: `Problem` 403, or 409 where the account has as many as it may have.
+  func create(_ new: NewWebhookEndpoint, _ owner: Owner, at now: Timestamp) throws
+    -> WebhookEndpointWithSecret
+  {
+    try check(new.subscriptions, owner)
+    let secret = WebhookSecret.random()
+    let endpoint = WebhookEndpoint(
+      id: WebhookEndpointID(at: now), url: new.url.text, subscriptions: new.subscriptions,
+      description: new.description, isEnabled: new.isEnabled, disabledReason: nil, failingSince: nil,
+      version: 1, createdAt: now, updatedAt: now)
+    let isMade = try database.transaction { connection in
+      try rows(owner, connection).insert(endpoint, secret: secrets.seal(secret, of: endpoint.id))
+    }
+    guard isMade else {
+      throw Problem.conflict(
+        "An account may have \(WebhookEndpoint.mostPerAccount) webhooks. Delete one to make another.")
+    }
+    return WebhookEndpointWithSecret(endpoint: endpoint, secret: secret)
+  }
+
+  /// Changes an endpoint. Another address, and being enabled, is a new beginning: what failed before counts no more.
+  /// What waits for a disabled endpoint, or for one that does not want it any more, is given up.
+  /// - Throws: `Problem` 403, 404, or 412 where `preconditions` name another version.
+  func update(
+    _ id: WebhookEndpointID, _ changes: WebhookEndpointChanges, _ owner: Owner,
+    if preconditions: Preconditions, at now: Timestamp
+  ) throws -> WebhookEndpoint {
+    if let subscriptions = changes.subscriptions { try check(subscriptions, owner) }
+    let (old, new) = try locked(id, owner, preconditions) { rows, old in
+      var endpoint = old
+      endpoint.url = changes.url?.text ?? old.url
+      endpoint.subscriptions = changes.subscriptions ?? old.subscriptions
+      endpoint.description = changes.description.applied(to: old.description)
+      if let isEnabled = changes.isEnabled, isEnabled != old.isEnabled {
+        endpoint.isEnabled = isEnabled
+        endpoint.disabledReason = nil
+      }
+      let isFresh = endpoint.url != old.url || (endpoint.isEnabled && !old.isEnabled)
+      try rows.update(endpoint, isFresh: isFresh, at: now)
+      if endpoint.subscriptions != old.subscriptions { try rows.resubscribe(endpoint) }
+      guard let new = try rows.find(id) else { throw Problem.notFound }
+      return (old, new)
+    }
+    let deliveries = WebhookDeliveryRows(endpoint: id, reach: .all, queries: database)
+    if old.isEnabled && !new.isEnabled {
+      try repeating {
+        try deliveries.giveUpWaiting(because: WebhookDelivery.endpointDisabled, limit: $0, at: now)
+      }
+    }
+    let isNarrower = !new.subscriptions.contains(.all) && !Set(old.subscriptions).isSubset(of: new.subscriptions)
+    if isNarrower { try repeating { try deliveries.giveUpUnwanted(limit: $0, at: now) } }
+    return new
+  }
+
+  /// Takes an endpoint away, and the log of its deliveries: in pieces, of which there may be many.
+  /// - Throws: `Problem` 404 or 412.
+  func delete(_ id: WebhookEndpointID, _ owner: Owner, if preconditions: Preconditions, at now: Timestamp)
+    throws
+  {
+    try locked(id, owner, preconditions) { rows, _ in try rows.retire(id, at: now) }
+    let deliveries = WebhookDeliveryRows(endpoint: id, reach: .all, queries: database)
+    try repeating { try deliveries.delete(limit: $0) }
+    try rows(owner, database).delete(id)
+  }
+
+  /// Gives an endpoint another secret.
+  /// - Throws: `Problem` 404 or 412.
+  func rotate(_ id: WebhookEndpointID, _ owner: Owner, if preconditions: Preconditions, at now: Timestamp)
+    throws -> WebhookEndpointWithSecret
+  {
+    let secret = WebhookSecret.random()
+    return try locked(id, owner, preconditions) { rows, _ in
+      try rows.rotate(
+        id, to: secrets.seal(secret, of: id), until: now + WebhookSecret.overlap, at: now)
+      guard let new = try rows.find(id) else { throw Problem.notFound }
+      return WebhookEndpointWithSecret(endpoint: new, secret: secret)
+    }
+  }
+
+  /// Queues a test.
+  /// - Throws: `Problem` 404.
+  func test(_ id: WebhookEndpointID, _ owner: Owner, at now: Timestamp) throws -> WebhookDelivery {
+    try locked(id, owner) { endpoints, _ in
+      try endpoints.release(id)
+      let rows = WebhookDeliveryRows(endpoint: id, reach: owner.reach, queries: endpoints.queries)
+      let data: JSON = ["webhookId": .string(id.description), "message": "This is a test."]
+      let delivery = try rows.insertTest(account: owner.account, data: data, at: now)
+      guard let made = try rows.find(delivery) else { throw Problem.notFound }
+      return made
+    }
+  }
+
+  /// Has an event delivered once more.
+  /// - Throws: `Problem` 404.
+  func redeliver(_ delivery: WebhookDeliveryID, of id: WebhookEndpointID, _ owner: Owner, at now: Timestamp)
+    throws -> WebhookDelivery
+  {
+    try locked(id, owner) { endpoints, _ in
+      let rows = WebhookDeliveryRows(endpoint: id, reach: owner.reach, queries: endpoints.queries)
+      guard try rows.find(delivery) != nil else { throw Problem.notFound }
+      try endpoints.release(id)
+      try rows.askAgain(delivery, at: now)
+      guard let queued = try rows.find(delivery) else { throw Problem.notFound }
+      return queued
+    }
+  }
+
+  private func locked<Result>(
+    _ id: WebhookEndpointID, _ owner: Owner, _ preconditions: Preconditions? = nil,
+    _ body: (WebhookEndpointRows, WebhookEndpoint) throws -> Result
+  ) throws -> Result {
+    try database.transaction { connection in
+      let rows = rows(owner, connection)
+      guard let endpoint = try rows.lock(id) else { throw Problem.notFound }
+      try preconditions?.check(endpoint.tag)
+      return try body(rows, endpoint)
+    }
+  }
+
+  /// Runs a statement of at most so many rows until it finds no more.
+  private func repeating(_ statement: (Int) throws -> Int) throws {
+    while try statement(Self.batch) == Self.batch {}
+  }
+}
