@@ -123,7 +123,11 @@ public struct UnstructuredBounce: Sendable {
     guard !message.isAutomaticReply else { return nil }
     let sender = message["from"]?.lowercased() ?? ""
     let isFromSystem = sender.contains("mailer-daemon") || sender.contains("postmaster")
-    guard isFromNobody || message["return-path"] == "<>" || isFromSystem else { return nil }
+    // postfix writes MAILER-DAEMON for nobody, unless it is told otherwise.
+    let returnPath = message["return-path"]?.lowercased() ?? ""
+    guard isFromNobody || isFromSystem || returnPath == "<>" || returnPath.hasPrefix("<mailer-daemon") else {
+      return nil
+    }
     let subject = message["subject"] ?? ""
     let part = message.all.first {
       $0.parts.isEmpty && $0.contentType.type == "text" && !$0.contentType.isHeader

@@ -1,0 +1,167 @@
+"""Messages that come back, and readers who complain: handed to `fastlinkit bounce` as a mail server does."""
+
+import os
+import subprocess
+from email.message import EmailMessage
+from email.mime.base import MIMEBase
+from email.mime.message import MIMEMessage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+
+import pytest
+
+from actors import ok
+from house import BINARIES
+from mailserver import MailServer
+
+
+@pytest.fixture(scope="module")
+def post_house(workshop, database_server, request):
+    """A house that sends by the mail server of the test in hand."""
+    from conftest import houses
+    with houses(workshop, database_server, request.config) as make:
+        yield make()
+
+
+@pytest.fixture
+def server(post_house):
+    with MailServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        yield server
+
+
+@pytest.fixture
+def anna(post_house):
+    return post_house.account("Anna")
+
+
+def deliver(anna, contacts):
+    """Sends a mailing to the contacts."""
+    mailing = anna.mailing(contacts)
+    anna.send(mailing)
+    anna.house.run_sender()
+    return mailing
+
+
+def bounce(house, message, *options, environment=None):
+    """Hands a message in; answers the exit code and what was printed."""
+    done = subprocess.run(
+        [os.path.join(BINARIES, "fastlinkit"), "bounce", *options], input=bytes(message), capture_output=True,
+        env={**house.environment(), **(environment or {})}, cwd=house.directory, timeout=60)
+    return done.returncode, done.stdout.decode()
+
+
+def report(recipient, status="5.1.1", code="550", action="failed", to="postmaster@go.example"):
+    """A report of delivery as a mail system writes it (RFC 3464)."""
+    message = MIMEMultipart("report", **{"report-type": "delivery-status"})
+    message["From"], message["To"] = "MAILER-DAEMON@mx.example.org", to
+    message["Subject"], message["Auto-Submitted"] = "Undelivered Mail Returned to Sender", "auto-replied"
+    message.attach(MIMEText("Your message could not be delivered.\n"))
+    status_part = MIMEBase("message", "delivery-status")
+    status_part.set_payload(
+        "Reporting-MTA: dns; mx.example.org\n\n"
+        f"Final-Recipient: rfc822; {recipient}\nAction: {action}\nStatus: {status}\n"
+        f"Diagnostic-Code: smtp; {code} {status} says the server\n")
+    message.attach(status_part)
+    original = EmailMessage()
+    original["Subject"] = "News"
+    message.attach(MIMEMessage(original))
+    return message
+
+
+def complaint(original):
+    """A complaint about a message as a provider sends it (RFC 5965)."""
+    message = MIMEMultipart("report", **{"report-type": "feedback-report"})
+    message["From"], message["To"], message["Subject"] = "feedback@provider.example", "abuse@go.example", "FW"
+    message.attach(MIMEText("This is an abuse report.\n"))
+    part = MIMEBase("message", "feedback-report")
+    part.set_payload("Feedback-Type: abuse\nUser-Agent: Test/1.0\nVersion: 1\n")
+    message.attach(part)
+    message.attach(MIMEMessage(original))
+    return message
+
+
+def test_a_hard_bounce_flags_the_contact_and_the_next_mailing_leaves_it_out(post_house, anna, server):
+    bob, eve = anna.contact(), anna.contact()
+    mailing = deliver(anna, [bob, eve])
+    path = server.only(bob["email"]).sender
+
+    code, words = bounce(post_house, report(bob["email"]), "--recipient", path)
+    assert code == 0 and "hard bounce" in words and len(words.splitlines()) == 1
+    row = anna.recipients(mailing)[bob["email"]]
+    assert row["status"] == "bounced" and row["bouncedAt"] and row["smtpCode"] == 550
+    assert row["smtpReply"] == "550 5.1.1 says the server"
+    contact = ok(anna.get(f"/api/contacts/{bob['id']}"))
+    assert contact["isBounced"] is True and contact["bounceReason"] == "550 5.1.1 says the server"
+    assert ok(anna.get(f"/api/contacts/{eve['id']}"))["isBounced"] is False
+
+    code, words = bounce(post_house, report(bob["email"]), "--recipient", path)
+    assert code == 0 and "told before" in words
+
+    again = deliver(anna, [bob, eve])
+    assert len(server.to(bob["email"])) == 1 and len(server.to(eve["email"])) == 2
+    assert anna.recipients(again)[bob["email"]]["skippedReason"] == "bounced"
+
+
+def test_a_forged_one_does_nothing(post_house, anna, server):
+    bob = anna.contact()
+    mailing = deliver(anna, [bob])
+    path = server.only(bob["email"]).sender
+    forged = path.replace("@", "a@")
+    for address in (forged, "bounce@127.0.0.1", bob["email"], ""):
+        code, words = bounce(post_house, report(bob["email"], to=address or "x@example.org"), "--recipient", address)
+        assert code == 0 and words.startswith("ignored"), words
+    assert anna.recipients(mailing)[bob["email"]]["status"] == "sent"
+    assert ok(anna.get(f"/api/contacts/{bob['id']}"))["isBounced"] is False
+
+
+@pytest.mark.parametrize("environment", [
+    lambda local, domain: {"RECIPIENT": f"{local}@{domain}", "SENDER": "MAILER-DAEMON"},
+    lambda local, domain: {"ORIGINAL_RECIPIENT": f"{local}@{domain}"},
+    lambda local, domain: {"EXTENSION": local.split("+")[1]},
+    lambda local, domain: {"LOCAL_PART": "bounce", "LOCAL_PART_SUFFIX": "+" + local.split("+")[1], "DOMAIN": domain},
+], ids=["recipient", "original", "extension", "exim"])
+def test_the_environment_tells_the_address(post_house, anna, server, environment):
+    bob = anna.contact()
+    deliver(anna, [bob])
+    local, domain = server.only(bob["email"]).sender.split("@")
+    code, words = bounce(post_house, report(bob["email"]), environment=environment(local.upper(), domain))
+    assert code == 0 and "hard bounce" in words
+
+
+def test_a_complaint_unsubscribes(post_house, anna, server):
+    bob = anna.contact()
+    deliver(anna, [bob])
+    code, words = bounce(post_house, complaint(server.only(bob["email"]).message))
+    assert code == 0 and "complaint" in words
+    assert ok(anna.get(f"/api/contacts/{bob['id']}"))["isUnsubscribed"] is True
+
+
+def test_a_large_message_is_read_to_its_end(post_house):
+    code, words = bounce(post_house, b"Subject: large\n\n" + b"x" * (8 << 20))
+    assert code == 0 and words.startswith("ignored")
+
+
+def test_without_the_database_the_mail_server_tries_again(own_database_server, new_house):
+    house = new_house(server=own_database_server, serve=False)
+    own_database_server.stop()
+    # What is forged needs no database; what is signed can't be made here, so the settings are taken away instead.
+    assert bounce(house, b"Subject: junk\n\n")[0] == 0
+    assert bounce(house, b"Subject: junk\n\n", "--config", "/nowhere/fastlinkit.env")[0] == 75
+    assert bounce(house, b"", "--unknown")[0] == 64
+
+
+def test_a_report_that_the_database_can_not_take_is_handed_in_again(own_database_server, new_house):
+    house = new_house(server=own_database_server)
+    with MailServer() as server:
+        house.change_settings(FL_SMTP_URL=server.url)
+        anna = house.account("Anna")
+        bob = anna.contact()
+        deliver(anna, [bob])
+        path = server.only(bob["email"]).sender
+    own_database_server.stop()
+    code, words = bounce(house, report(bob["email"]), "--recipient", path)
+    assert code == 75 and not words
+    own_database_server.start()
+    code, words = bounce(house, report(bob["email"]), "--recipient", path)
+    assert code == 0 and "hard bounce" in words
