@@ -58,13 +58,11 @@ let package = Package(
       dependencies: [
         "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLMail", "FLTransfer",
         mustache, logging, httpTypes,
-        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLMail", mustache,
-        logging,
-        httpTypes,
       ],
       swiftSettings: common),
     .target(
-      name: "FLDelivery", dependencies: ["FLApp", "FLMariaDB", "FLCrypto", "FLValues", logging],
+      name: "FLDelivery",
+      dependencies: ["FLApp", "FLMail", "FLMariaDB", "FLCrypto", "FLTransfer", "FLValues", logging],
       swiftSettings: common),
     .executableTarget(
       name: "fastlinkit",

@@ -107,10 +107,9 @@ public final class App: Sendable {
     let pages = try Pages(directory: settings.share + "/web/pages", assetVersion: assets.version)
     let mailings = MailingService(
       database: database, audience: MailingAudience(database: database),
-      domains: SendingDomains(settings: settings), baseURL: settings.baseURL)
-    let sendingDomains = SendingDomainService(settings: settings, database: database, lane: lane)
+      domains: sendingDomains, baseURL: settings.baseURL)
+    let domainService = SendingDomainService(settings: settings, database: database, lane: lane)
 
-    router = Lazy { [accounts, database, migrations, spool, files] in
     router = Lazy { [accounts, database, migrations, spool, files, optIn] in
       let openAPI = Documents.OpenAPIBytes()
       // All operations of the API, service by service.
@@ -135,10 +134,11 @@ public final class App: Sendable {
         WebhookRoutes(
           database: database,
           webhooks: WebhookService(database: database, secrets: WebhookSecrets(settings: settings))
+        ).routes,
         MailingRoutes(database: database, mailings: mailings, pages: pages).routes,
         MailingTemplateRoutes(database: database, mailings: mailings).routes,
         SendingDomainRoutes(
-          database: database, service: sendingDomains,
+          database: database, service: domainService,
           host: WebURL(settings.baseURL)?.host ?? settings.baseURL
         ).routes,
         Documents(database: database, migrations: migrations, spool: spool, openAPI: openAPI).routes,
@@ -157,7 +157,8 @@ public final class App: Sendable {
         confirmations: ConfirmationSite(optIn: optIn, pages: pages),
         subscriptions: SubscriptionSite(
           service: SubscriptionService(database: database, attempts: attempts, optIn: optIn),
-          stamps: FormStamp(settings: settings), pages: pages)),
+          stamps: FormStamp(settings: settings), pages: pages),
+        visits: MailingVisits(database: database, tokens: mailingTokens, webhooks: WebhookOutbox(), pages: pages)),
       baseURL: settings.baseURL, version: App.version)
   }
 

@@ -8,6 +8,7 @@ struct MailSite: Sendable {
 
   let confirmations: ConfirmationSite
   let subscriptions: SubscriptionSite
+  let visits: MailingVisits
 
   /// Answers a request for a path that begins with `prefix`.
   func respond(to request: Request, requestID: String, at now: Timestamp) throws -> Response {
@@ -17,6 +18,10 @@ struct MailSite: Sendable {
     switch parts[0] {
     case "confirm": return try confirmations.respond(to: request, parts[1], at: now)
     case "subscribe": return try subscriptions.respond(to: request, parts[1], requestID: requestID, at: now)
+    // Short, since they stand in mails and are long enough.
+    case "u": return try visits.unsubscribe(parts[1], request, at: now)
+    case "c": return try visits.click(parts[1], request, at: now)
+    case "o": return try visits.image(parts[1], request, at: now)
     default: throw Problem.notFound
     }
   }

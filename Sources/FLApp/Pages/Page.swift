@@ -123,9 +123,8 @@ struct Pages: Sendable {
   /// Every page that can be shown.
   static let all: [any PublicPage.Type] = [
     HomePage.self, NotFoundPage.self, GonePage.self, PasswordPage.self, PreviewPage.self, ErrorPage.self,
-    ResetPasswordPage.self, MessagePage.self, APIReferencePage.self, MailingPreviewPage.self,
     ResetPasswordPage.self, MessagePage.self, APIReferencePage.self, SubscribePage<WholePage>.self,
-    SubscribePage<FramedPage>.self, ConfirmPage.self,
+    SubscribePage<FramedPage>.self, ConfirmPage.self, UnsubscribePage.self, MailingPreviewPage.self,
   ]
 
   /// The page as a response: HTML in UTF-8, with the fields that keep it to itself.

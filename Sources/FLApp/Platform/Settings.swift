@@ -67,6 +67,9 @@ public struct Settings: Sendable {
   public struct Failure: Error, CustomStringConvertible {
     /// One sentence for the operator.
     public let description: String
+
+    /// A reason.
+    package init(description: String) { self.description = description }
   }
 
   /// Settings from their parts, as tests make them.
