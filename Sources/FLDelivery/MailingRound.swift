@@ -266,7 +266,7 @@ extension MailingRound: MailSource {
     case .notTaken(let reason):
       // Servers end connections after some messages, so it is tried again soon; a message over which connections break
       // again and again is given up like one that is refused.
-      let again = recipient.attempts <= 3 ? now + .seconds(1) : retryAt(recipient.attempts, now)
+      let again = recipient.attempts <= 3 ? now : retryAt(recipient.attempts, now)
       note(again.map { .retry(at: $0) } ?? .failed(isSoftBounce: false), nil, reason)
     case .unknown(let reason):
       note(.uncertain, nil, reason)

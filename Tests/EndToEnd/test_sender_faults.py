@@ -294,19 +294,19 @@ def test_the_database_is_restarted_in_mid_drain(own_database_server, new_house):
     anna = house.account("Anna")
     with CountingServer(pause=0.004) as server:
         house.change_settings(FL_SMTP_URL=server.url)
-        mailing, addresses = start_mailing(anna, 3000)
-        sender = house.start_sender(120)
-        wait_until(lambda: len(server.taken) > 300, seconds=30, what="300 messages")
+        mailing, addresses = start_mailing(anna, 1500)
+        sender = house.start_sender(240)
+        wait_until(lambda: len(server.taken) > 300, seconds=60, what="300 messages")
         own_database_server.stop()
         time.sleep(1.5)
         own_database_server.start()
-        wait_until(lambda: not sender.runs, seconds=120, what="the sender's end")
+        wait_until(lambda: not sender.runs, seconds=240, what="the sender's end")
         assert len(server.taken) > 300
         for _ in range(3):
             house.run_sender(60)
         assert sorted(server.taken) == sorted(addresses)
         states = collections.Counter(row["status"] for row in anna.recipients(mailing).values())
-        assert states == {"sent": 3000}
+        assert states == {"sent": 1500}
 
 
 def test_limits_by_the_minute_hold_over_senders(anna, post_house):

@@ -3,6 +3,7 @@
 import base64
 import email.utils
 import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -30,6 +31,10 @@ def anna(post_house):
     return post_house.account("Anna")
 
 
+def in_a_year():
+    return (datetime.now(timezone.utc) + timedelta(days=365)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def deliver(anna, mailing):
     anna.send(mailing)
     anna.house.run_sender()
@@ -55,7 +60,7 @@ def test_each_recipient_gets_a_message_of_their_own(anna, server):
     assert first.message["To"].addresses[0].addr_spec == bob["email"]
     assert first.message["To"].addresses[0].display_name == "Bob Smith"
     sender = first.message["From"].addresses[0]
-    assert sender.display_name == "Anna's shop" and sender.addr_spec == "no-reply@127.0.0.1"
+    assert sender.display_name == "Anna's shop" and sender.addr_spec.startswith("no-reply@")
     assert first.message["Reply-To"].addresses[0].addr_spec == "shop@example.org"
     assert first.message["Message-ID"] != second.message["Message-ID"]
     assert email.utils.parsedate_to_datetime(first.message["Date"])
@@ -200,7 +205,7 @@ def test_pause_resume_and_cancel(anna, server):
 
 def test_scheduled_for_later(anna, server):
     mailing = anna.mailing([anna.contact()])
-    assert anna.send(mailing, scheduledFor="2100-01-01T00:00:00Z")["status"] == "scheduled"
+    assert anna.send(mailing, scheduledFor=in_a_year())["status"] == "scheduled"
     anna.house.run_sender()
     assert not server.received
     anna.house.database.sql("UPDATE mailings SET scheduled_for = NOW() WHERE status = 'scheduled'")
