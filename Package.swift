@@ -50,13 +50,14 @@ let package = Package(
     .target(name: "FLQRCode", dependencies: ["CQREncode", "CGD"], swiftSettings: touchesC),
     .target(name: "FLGeoIP", dependencies: ["CMaxMindDB", "FLValues", logging], swiftSettings: touchesC),
     .target(name: "FLTransfer", dependencies: ["CCurl"], swiftSettings: touchesC),
+    .target(name: "FLInterchange", swiftSettings: common),
 
     // The product.
     .target(
       name: "FLApp",
       dependencies: [
-        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", mustache, logging,
-        httpTypes,
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLInterchange",
+        mustache, logging, httpTypes,
       ],
       swiftSettings: common),
     .target(
@@ -90,6 +91,7 @@ let package = Package(
     .testTarget(name: "FLCryptoTests", dependencies: ["FLCrypto"], swiftSettings: common),
     .testTarget(name: "FLQRCodeTests", dependencies: ["FLQRCode"], swiftSettings: common),
     .testTarget(name: "FLGeoIPTests", dependencies: ["FLGeoIP", "FLValues", logging], swiftSettings: common),
+    .testTarget(name: "FLInterchangeTests", dependencies: ["FLInterchange"], swiftSettings: common),
     // A process for the tests of the clicks to kill, and their stopwatch.
     .executableTarget(
       name: "click-spooler", dependencies: ["FLApp", "FLMariaDB", "FLValues", logging],
