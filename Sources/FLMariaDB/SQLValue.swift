@@ -37,6 +37,14 @@ public protocol SQLConvertible {
   static func read(_ value: SQLValue) throws -> Self
 }
 
+/// As it is, for values whose types are known elsewhere.
+extension SQLValue: SQLConvertible {
+  /// The value as a parameter.
+  public var sqlValue: SQLValue { self }
+  /// The value of a column.
+  public static func read(_ value: SQLValue) throws -> SQLValue { value }
+}
+
 extension FixedWidthInteger {
   /// Also from a double that is a whole number, for what `SUM()` and `AVG()` answer.
   fileprivate static func integer(from value: SQLValue) throws -> Self {

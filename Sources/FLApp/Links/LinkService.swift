@@ -145,8 +145,8 @@ struct LinkService: Sendable {
       let tags = TagRows(account: account, queries: connection)
       try change(tags)
       let names = try tags.names(of: [id])[id] ?? []
-      guard names.count <= TagName.mostPerLink else {
-        throw Problem.invalid("tags", "too_long", "A link may have at most \(TagName.mostPerLink) tags.")
+      guard names.count <= TagName.most else {
+        throw Problem.invalid("tags", "too_long", "A link may have at most \(TagName.most) tags.")
       }
       try links.touch(id, at: now)
       return names

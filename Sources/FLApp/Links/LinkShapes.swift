@@ -114,7 +114,7 @@ private enum Member {
   static let optionalURL: Shape<WebURL?> = .optional(.webURL)
   static let code: Shape<ShortCode?> = .optional(.shortCode)
   static let text: Shape<String?> = .optional(.text(1...255))
-  static let tags: Shape<[TagName]> = .list(of: .tagName, atMost: TagName.mostPerLink)
+  static let tags: Shape<[TagName]> = .list(of: .tagName, atMost: TagName.most)
   static let tagsOrNone: Shape<[TagName]> = tags.defaulting(to: [])
   static let time: Shape<Timestamp?> = .optional(.timestamp)
   static let clicks: Shape<Int> = .integer(1...1_000_000_000)

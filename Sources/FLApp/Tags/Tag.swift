@@ -4,7 +4,7 @@ public import FLValues
 /// The identifier of a tag.
 public typealias TagID = ID<Tag>
 
-/// A label that an account puts on links.
+/// A label that an account puts on links and contacts.
 public struct Tag: Sendable {
   var id: TagID
   var name: String
@@ -12,26 +12,29 @@ public struct Tag: Sendable {
   var color: String?
   /// How many links have it.
   var links: Int
+  /// How many contacts have it.
+  var contacts: Int
   var version: Int
   var createdAt: Timestamp
 
-  var tag: EntityTag { EntityTag(version: version, state: String(links)) }
+  var tag: EntityTag {
+    EntityTag(version: version, state: contacts == 0 ? String(links) : "\(links).\(contacts)")
+  }
 
   static let shape = Shape<Tag>.output(
     "Tag",
     [
       .init("id", \.id, .id()), .init("name", \.name, .string), .init("color", \.color, .optional(.string)),
       .init("linkCount", \.links, .count),
-      // Contacts are not there yet; the member is, so that clients need not change.
-      .init("contactCount", { _ in 0 }, .count),
+      .init("contactCount", \.contacts, .count),
       .init("createdAt", \.createdAt, .timestamp),
     ])
 }
 
 /// The name of a tag: 1 to 64 characters; two that differ in case alone are one.
 struct TagName: Sendable, Hashable {
-  /// How many tags a link may have.
-  static let mostPerLink = 50
+  /// How many tags a link or a contact may have.
+  static let most = 50
 
   let text: String
 }
@@ -78,7 +81,7 @@ struct TagNames: Sendable {
   let tags: [TagName]
 
   static let shape = Shape(
-    TagNames.init(tags:), Field("tags", \.tags, .list(of: .tagName, atMost: TagName.mostPerLink))
+    TagNames.init(tags:), Field("tags", \.tags, .list(of: .tagName, atMost: TagName.most))
   ).named("TagNames")
 
   /// What is answered.

@@ -60,7 +60,7 @@ struct TagRoutes {
 
   func create(_ call: Call, _ new: NewTag) throws -> Tag {
     let tag = Tag(
-      id: TagID(at: call.now), name: new.name.text, color: new.color, links: 0, version: 1,
+      id: TagID(at: call.now), name: new.name.text, color: new.color, links: 0, contacts: 0, version: 1,
       createdAt: call.now)
     try refusingTakenNames { try TagRows(account: call.caller.account, queries: database).insert(tag) }
     return tag

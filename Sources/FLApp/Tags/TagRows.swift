@@ -1,3 +1,4 @@
+import FLHTTP
 import FLMariaDB
 import FLValues
 
@@ -6,48 +7,99 @@ struct TagRows {
   let account: AccountID
   let queries: any Queries
 
-  /// The tags' names of each of `links`, in alphabetical order.
-  func names(of links: [LinkID]) throws -> [LinkID: [String]] {
-    guard !links.isEmpty else { return [:] }
+  /// The tags' names of each of `subjects`, in alphabetical order.
+  func names<Subject: Taggable>(of subjects: [ID<Subject>]) throws -> [ID<Subject>: [String]] {
+    guard !subjects.isEmpty else { return [:] }
     let rows = try queries.rows(
       """
-      SELECT lt.link_id, t.name FROM link_tags lt JOIN tags t ON t.id = lt.tag_id
-      WHERE lt.link_id IN (\(links)) ORDER BY t.name
+      SELECT u.\(Subject.tagColumn) AS subject, t.name FROM \(Subject.tagTable) u JOIN tags t ON t.id = u.tag_id
+      WHERE u.\(Subject.tagColumn) IN (\(subjects)) ORDER BY t.name
       """)
     return try rows.reduce(into: [:]) { names, row in
-      let link: LinkID = try row["link_id"]
-      names[link, default: []].append(try row["name"])
+      let subject: ID<Subject> = try row["subject"]
+      names[subject, default: []].append(try row["name"])
     }
   }
 
-  /// Puts tags on a link; those that are not there yet are made.
-  func add(_ names: [TagName], to link: LinkID, at now: Timestamp) throws {
+  /// Puts tags on something; those that are not there yet are made.
+  func add<Subject: Taggable>(_ names: [TagName], to subject: ID<Subject>, at now: Timestamp) throws {
     guard !names.isEmpty else { return }
+    try make(names, at: now)
+    _ = try queries.run(
+      """
+      INSERT IGNORE INTO \(Subject.tagTable) (\(Subject.tagColumn), tag_id)
+      SELECT \(subject), t.id FROM tags t WHERE t.account_id = \(account) AND t.name IN (\(names.map(\.text)))
+      """)
+    try count(on: subject)
+  }
+
+  /// Makes those of the tags that are not there yet.
+  private func make(_ names: [TagName], at now: Timestamp) throws {
     let rows = names.map { name -> SQL in "(\(TagID(at: now)), \(account), \(name.text), \(now))" }
     _ = try queries.run(
       "INSERT IGNORE INTO tags (id, account_id, name, created_at) VALUES \(rows.joined(by: ", "))")
-    _ = try queries.run(
+  }
+
+  /// The tags with these names, of which those that are not there yet are made where `making`. Which names are one is
+  /// for the database to say.
+  func ids(of names: [TagName], making now: Timestamp? = nil) throws -> [TagName: TagID] {
+    guard !names.isEmpty else { return [:] }
+    if let now { try names.inBatches { try make(Array($0), at: now) } }
+    let list = JSON.array(names.map { .string($0.text) }).text
+    let rows = try queries.rows(
       """
-      INSERT IGNORE INTO link_tags (link_id, tag_id)
-      SELECT \(link), t.id FROM tags t WHERE t.account_id = \(account) AND t.name IN (\(names.map(\.text)))
+      SELECT n.position, t.id FROM JSON_TABLE(\(list), '$[*]' COLUMNS (
+        position FOR ORDINALITY, name VARCHAR(64) CHARACTER SET utf8mb4 PATH '$')) n
+      JOIN tags t ON t.account_id = \(account) AND t.name = n.name COLLATE utf8mb4_uca1400_as_ci
       """)
-    try count(on: link)
+    return try rows.reduce(into: [:]) { ids, row in
+      let position: Int = try row["position"]
+      ids[names[position - 1]] = try row["id"]
+    }
   }
 
-  /// Takes all tags from a link.
-  func removeAll(from link: LinkID) throws {
-    _ = try queries.run("DELETE FROM link_tags WHERE link_id = \(link)")
-    try count(on: link)
+  /// Puts tags on many things.
+  func add<Subject: Taggable>(_ tags: [(subject: ID<Subject>, tag: TagID)]) throws {
+    try tags.inBatches { batch in
+      let rows = batch.map { subject, tag -> SQL in "(\(subject), \(tag))" }
+      try queries.run(
+        """
+        INSERT IGNORE INTO \(Subject.tagTable) (\(Subject.tagColumn), tag_id) VALUES \(rows.joined(by: ", "))
+        """)
+    }
   }
 
-  /// Takes a tag from a link; false where it has none of that name.
-  func remove(_ name: String, from link: LinkID) throws -> Bool {
+  /// Which of `tags` each of `subjects` has.
+  func tags<Subject: Taggable>(of subjects: [ID<Subject>]) throws -> [ID<Subject>: Set<TagID>] {
+    var tags: [ID<Subject>: Set<TagID>] = [:]
+    try subjects.inBatches { batch in
+      for row in try queries.rows(
+        """
+        SELECT u.\(Subject.tagColumn) AS subject, u.tag_id FROM \(Subject.tagTable) u
+        WHERE u.\(Subject.tagColumn) IN (\(Array(batch)))
+        """)
+      {
+        let subject: ID<Subject> = try row["subject"]
+        tags[subject, default: []].insert(try row["tag_id"])
+      }
+    }
+    return tags
+  }
+
+  /// Takes all tags from something.
+  func removeAll<Subject: Taggable>(from subject: ID<Subject>) throws {
+    _ = try queries.run("DELETE FROM \(Subject.tagTable) WHERE \(Subject.tagColumn) = \(subject)")
+    try count(on: subject)
+  }
+
+  /// Takes a tag from something; false where it has none of that name.
+  func remove<Subject: Taggable>(_ name: String, from subject: ID<Subject>) throws -> Bool {
     let removed = try queries.run(
       """
-      DELETE lt FROM link_tags lt JOIN tags t ON t.id = lt.tag_id
-      WHERE lt.link_id = \(link) AND t.account_id = \(account) AND t.name = \(name)
+      DELETE u FROM \(Subject.tagTable) u JOIN tags t ON t.id = u.tag_id
+      WHERE u.\(Subject.tagColumn) = \(subject) AND t.account_id = \(account) AND t.name = \(name)
       """)
-    try count(on: link)
+    try count(on: subject)
     return removed > 0
   }
 
@@ -55,7 +107,8 @@ struct TagRows {
 
   private static let columns: SQL = """
     t.id, t.name, t.color, t.version, t.created_at,
-    (SELECT COUNT(*) FROM link_tags lt WHERE lt.tag_id = t.id) AS links
+    (SELECT COUNT(*) FROM link_tags lt WHERE lt.tag_id = t.id) AS links,
+    (SELECT COUNT(*) FROM contact_tags ct WHERE ct.tag_id = t.id) AS contacts
     """
 
   func find(_ id: TagID) throws -> Tag? {
@@ -125,24 +178,54 @@ struct TagRows {
       SELECT lt.link_id, \(other) FROM link_tags lt JOIN tags t ON t.id = lt.tag_id
       WHERE lt.tag_id = \(id) AND t.account_id = \(account)
       """)
-  }
-
-  // MARK: Tags of a link
-
-  /// Notes with the link how many tags it has, so that one without is read without looking for them.
-  private func count(on link: LinkID) throws {
     _ = try queries.run(
       """
-      UPDATE links SET tag_count = (SELECT COUNT(*) FROM link_tags lt WHERE lt.link_id = links.id)
-      WHERE id = \(link) AND account_id = \(account)
+      INSERT IGNORE INTO contact_tags (contact_id, tag_id)
+      SELECT ct.contact_id, \(other) FROM contact_tags ct JOIN tags t ON t.id = ct.tag_id
+      WHERE ct.tag_id = \(id) AND t.account_id = \(account)
       """)
   }
+
+  private func count<Subject: Taggable>(on subject: ID<Subject>) throws {
+    if let statement = Subject.noteTagCount(of: subject, account: account) { _ = try queries.run(statement) }
+  }
+}
+
+/// What tags can be put on.
+protocol Taggable {
+  /// The table of which tag is on what.
+  static var tagTable: SQL { get }
+  /// Its column beside `tag_id`.
+  static var tagColumn: SQL { get }
+  /// What is to be run when the tags of one have changed.
+  static func noteTagCount(of subject: ID<Self>, account: AccountID) -> SQL?
+}
+
+extension Link: Taggable {
+  static let tagTable: SQL = "link_tags"
+  static let tagColumn: SQL = "link_id"
+
+  /// Notes with the link how many tags it has, so that one without is read without looking for them.
+  static func noteTagCount(of subject: ID<Link>, account: AccountID) -> SQL? {
+    """
+    UPDATE links SET tag_count = (SELECT COUNT(*) FROM link_tags lt WHERE lt.link_id = links.id)
+    WHERE id = \(subject) AND account_id = \(account)
+    """
+  }
+}
+
+extension Contact: Taggable {
+  static let tagTable: SQL = "contact_tags"
+  static let tagColumn: SQL = "contact_id"
+
+  static func noteTagCount(of subject: ID<Contact>, account: AccountID) -> SQL? { nil }
 }
 
 extension Tag {
   init(_ row: Row) throws {
     try self.init(
-      id: row["id"], name: row["name"], color: row["color"], links: row["links"], version: row["version"],
+      id: row["id"], name: row["name"], color: row["color"], links: row["links"], contacts: row["contacts"],
+      version: row["version"],
       createdAt: row["created_at"])
   }
 }

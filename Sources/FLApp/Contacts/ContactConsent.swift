@@ -1,0 +1,198 @@
+import FLHTTP
+import FLMariaDB
+import FLValues
+
+/// Whether mailings may go to a contact: the one door by which that changes.
+///
+/// What is noted with a contact is remembered by its address in `suppressions` as well, which outlives the contact. It is
+/// lifted by the explicit act of a person alone. Use it in the transaction of what it is about; it writes the events of
+/// webhooks there.
+struct ContactConsent {
+  /// How many soft bounces in a row are a bounce.
+  static let softBouncesInARow = 5
+
+  let account: AccountID
+  /// A transaction's connection.
+  let queries: any Queries
+
+  private var rows: ContactRows { ContactRows(account: account, queries: queries) }
+
+  /// Notes that these contacts want no mailings any more.
+  /// - Returns: those for whom it is new.
+  @discardableResult
+  func unsubscribe(_ ids: [ContactID], reason: UnsubscribeReason, at now: Timestamp) throws -> [ContactID] {
+    try flag(ids, .unsubscribed, reason: reason.rawValue, at: now)
+  }
+
+  /// Notes that mail to a contact does not arrive; `reason` is what the server said, of which 512 characters are kept.
+  /// - Returns: whether it is new.
+  @discardableResult
+  func bounce(_ id: ContactID, reason: String, at now: Timestamp) throws -> Bool {
+    try !bounce([id], reason: reason, at: now).isEmpty
+  }
+
+  /// The same of several.
+  /// - Returns: those for whom it is new.
+  @discardableResult
+  func bounce(_ ids: [ContactID], reason: String, at now: Timestamp) throws -> [ContactID] {
+    try flag(ids, .bounced, reason: String(reason.unicodeScalars.prefix(512)), at: now)
+  }
+
+  /// Notes that a message did not arrive this time; the fifth in a row is a bounce.
+  /// - Returns: whether it became one now.
+  @discardableResult
+  func softBounce(_ id: ContactID, reason: String, at now: Timestamp) throws -> Bool {
+    try queries.run(
+      """
+      UPDATE contacts SET soft_bounces = soft_bounces + 1
+      WHERE id = \(id) AND account_id = \(account) AND bounced_at IS NULL
+      """)
+    let row = try queries.row(
+      "SELECT soft_bounces FROM contacts WHERE id = \(id) AND account_id = \(account) AND bounced_at IS NULL")
+    guard let row, try row["soft_bounces"] >= Self.softBouncesInARow else { return false }
+    return try bounce(id, reason: reason, at: now)
+  }
+
+  /// Notes that messages arrived: soft bounces before them count no more. Mostly there were none, and nothing is
+  /// written or locked.
+  func delivered(_ ids: [ContactID]) throws {
+    try ids.inBatches { batch in
+      let counting: [ContactID] = try queries.rows(
+        """
+        SELECT id FROM contacts WHERE id IN (\(Array(batch))) AND account_id = \(account) AND soft_bounces > 0
+        """
+      ).map { try $0["id"] }
+      guard !counting.isEmpty else { return }
+      try queries.run(
+        "UPDATE contacts SET soft_bounces = 0 WHERE id IN (\(counting)) AND account_id = \(account)")
+    }
+  }
+
+  /// Lets mailings go to a contact again who had unsubscribed: a person says so.
+  /// - Returns: whether that changed anything.
+  @discardableResult
+  func liftUnsubscribe(_ id: ContactID, at now: Timestamp) throws -> Bool {
+    try lift(id, .unsubscribed, at: now)
+  }
+
+  /// Lets mailings go to an address again that had bounced: a person says so.
+  /// - Returns: whether that changed anything.
+  @discardableResult
+  func liftBounce(_ id: ContactID, at now: Timestamp) throws -> Bool { try lift(id, .bounced, at: now) }
+
+  /// Gives fresh contacts the flags that are remembered of their addresses. It tells nobody: nothing happened now.
+  func takeOver(_ ids: [ContactID]) throws {
+    try ids.inBatches { batch in
+      try queries.run(
+        """
+        UPDATE contacts c JOIN suppressions s ON s.account_id = c.account_id AND s.email_key = c.email_key
+        SET c.bounce_reason = IF(c.bounced_at IS NULL, s.bounce_reason, c.bounce_reason),
+          c.bounced_at = COALESCE(c.bounced_at, s.bounced_at),
+          c.unsubscribe_reason = IF(c.unsubscribed_at IS NULL, s.unsubscribe_reason, c.unsubscribe_reason),
+          c.unsubscribed_at = COALESCE(c.unsubscribed_at, s.unsubscribed_at)
+        WHERE c.id IN (\(Array(batch))) AND c.account_id = \(account)
+        """)
+    }
+  }
+
+  /// Follows a contact to another address: an unsubscribe is the person's and goes along (and stays at the old address),
+  /// a bounce is the old address's.
+  func moved(_ id: ContactID) throws {
+    try queries.run(
+      """
+      UPDATE contacts SET bounced_at = NULL, bounce_reason = NULL, soft_bounces = 0
+      WHERE id = \(id) AND account_id = \(account)
+      """)
+    try remember([id])
+    try takeOver([id])
+  }
+
+  // MARK: The two flags
+
+  private enum Flag {
+    case unsubscribed, bounced
+
+    var time: SQL { self == .bounced ? "bounced_at" : "unsubscribed_at" }
+    var reason: SQL { self == .bounced ? "bounce_reason" : "unsubscribe_reason" }
+    var event: WebhookEvent { self == .bounced ? .contactBounced : .contactUnsubscribed }
+  }
+
+  private func flag(_ ids: [ContactID], _ flag: Flag, reason: String, at now: Timestamp) throws -> [ContactID]
+  {
+    var flagged: [ContactID] = []
+    try Array(Set(ids)).sorted().inBatches { batch in
+      let fresh: [ContactID] = try queries.rows(
+        """
+        SELECT id FROM contacts WHERE id IN (\(Array(batch))) AND account_id = \(account) AND \(flag.time) IS NULL
+        ORDER BY id FOR UPDATE
+        """
+      ).map { try $0["id"] }
+      guard !fresh.isEmpty else { return }
+      try queries.run(
+        """
+        UPDATE contacts SET \(flag.time) = \(now), \(flag.reason) = \(reason),
+          soft_bounces = IF(bounced_at IS NULL, soft_bounces, 0), version = version + 1, updated_at = \(now)
+        WHERE id IN (\(fresh)) AND account_id = \(account)
+        """)
+      try remember(fresh)
+      try rows.tell(flag.event, of: fresh, reason: reason, at: now)
+      flagged += fresh
+    }
+    return flagged
+  }
+
+  /// Notes with the addresses what is noted with the contacts.
+  private func remember(_ ids: [ContactID]) throws {
+    try queries.run(
+      """
+      INSERT INTO suppressions (account_id, email_key, bounced_at, bounce_reason, unsubscribed_at, unsubscribe_reason)
+      SELECT account_id, email_key, bounced_at, bounce_reason, unsubscribed_at, unsubscribe_reason FROM contacts
+      WHERE id IN (\(ids)) AND account_id = \(account) AND (bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL)
+      ON DUPLICATE KEY UPDATE
+        bounce_reason = IF(suppressions.bounced_at IS NULL, VALUE(bounce_reason), suppressions.bounce_reason),
+        bounced_at = COALESCE(suppressions.bounced_at, VALUE(bounced_at)),
+        unsubscribe_reason =
+          IF(suppressions.unsubscribed_at IS NULL, VALUE(unsubscribe_reason), suppressions.unsubscribe_reason),
+        unsubscribed_at = COALESCE(suppressions.unsubscribed_at, VALUE(unsubscribed_at))
+      """)
+  }
+
+  private func lift(_ id: ContactID, _ flag: Flag, at now: Timestamp) throws -> Bool {
+    let lifted = try queries.run(
+      """
+      UPDATE contacts SET \(flag.time) = NULL, \(flag.reason) = NULL,
+        version = version + 1, updated_at = \(now)
+      WHERE id = \(id) AND account_id = \(account) AND \(flag.time) IS NOT NULL
+      """)
+    let address: SQL = """
+      account_id = \(account)
+      AND email_key = (SELECT c.email_key FROM contacts c WHERE c.id = \(id) AND c.account_id = \(account))
+      """
+    try queries.run("UPDATE suppressions SET \(flag.time) = NULL, \(flag.reason) = NULL WHERE \(address)")
+    try queries.run(
+      "DELETE FROM suppressions WHERE \(address) AND bounced_at IS NULL AND unsubscribed_at IS NULL")
+    return lifted > 0
+  }
+}
+
+extension ContactRows {
+  /// Notes for webhooks that `event` happened to these contacts, as they are now. They are read only where somebody
+  /// wants to know.
+  func tell(_ event: WebhookEvent, of ids: [ContactID], reason: String? = nil, at now: Timestamp) throws {
+    var told: [ContactID: Contact]?
+    try ids.inBatches { batch in
+      told = nil
+      try WebhookOutbox().tell(event, of: Array(batch), account: account, on: queries, at: now) { id in
+        let contacts: [ContactID: Contact]
+        if let told {
+          contacts = told
+        } else {
+          contacts = Dictionary(
+            try find(Array(batch)).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+          told = contacts
+        }
+        return try contacts[id]?.told(reason: reason) ?? .null
+      }
+    }
+  }
+}
