@@ -19,6 +19,8 @@ public struct Sender {
     public var mails = 0
     /// Clicks of dead processes that were put into the database.
     public var clicks = 0
+    /// Files of contacts that were imported, in part or whole.
+    public var imports = 0
   }
 
   /// A sender for the copy of `app`.
@@ -51,6 +53,8 @@ public struct Sender {
         report.mails += 1
       }
     }
+    // Responders do the same beside their requests: mails go first.
+    report.imports = try app.runImports(within: max(.zero, deadline - .now))
     try app.purge(at: .now)
     return report
   }

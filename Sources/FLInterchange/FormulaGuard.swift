@@ -1,8 +1,9 @@
 /// Makes text inert that a spreadsheet would run when it opens the file, so that the very same text can be had back.
 ///
 /// A piece of text is *dangerous* if, behind white space, invisible signs, control characters and quotes, it begins
-/// with `=`, `+`, `-`, `@` or one of their full-width forms, or if it is the empty one before a tab or a CR that the text begins with. A dangerous piece, and
-/// one that itself begins with an apostrophe, gets an apostrophe before it, which spreadsheets take for "this is text".
+/// with `=`, `+`, `-`, `@` or one of their full-width forms, or if it is the empty one before a tab or a CR that the
+/// text begins with. A dangerous piece, and one that itself begins with an apostrophe, gets an apostrophe before it,
+/// which spreadsheets take for "this is text".
 /// On the way back an apostrophe goes exactly where what follows it is dangerous or begins with an apostrophe. So
 /// `restored(guarded(text)) == text` for every text, and `'s-Gravenhage` out of another program's file stays as it is.
 ///
@@ -47,7 +48,8 @@ public enum FormulaGuard {
     while true {
       let end = scalars[start...].firstIndex(where: isSeparator) ?? scalars.endIndex
       let isBeforeTab =
-        start == scalars.startIndex && end < scalars.endIndex && (scalars[end] == "\t" || scalars[end] == "\r")
+        start == scalars.startIndex && end < scalars.endIndex
+        && (scalars[end] == "\t" || scalars[end] == "\r")
       let piece = scalars[start..<end]
       switch change(piece, isBeforeTab) {
       case .add:

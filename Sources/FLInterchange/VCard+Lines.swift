@@ -90,7 +90,7 @@ extension VCard {
 extension VCard.Birthday {
   /// Reads a date or a time (RFC 6350, section 4.3, and the forms of the older versions): `1996-04-15`, `19960415`,
   /// `--0415`, `--04-15`, each with a time behind it. Nil for what names no day.
-  init?(_ text: String, omitting omitted: Int? = nil) {
+  public init?(_ text: String, omitting omitted: Int? = nil) {
     let date = text.prefix { $0 != "T" && $0 != "t" && $0 != " " }
     let digits = date.utf8.filter { $0 != UInt8(ascii: "-") }
     guard digits.allSatisfy({ (48...57).contains($0) }) else { return nil }
