@@ -54,12 +54,14 @@ let package = Package(
     .target(name: "FLMail", dependencies: ["FLCrypto", "FLValues"], swiftSettings: common),
     .target(name: "FLTransfer", dependencies: ["CCurl", "FLValues"], swiftSettings: touchesC),
     .target(name: "FLDNS", dependencies: ["CResolv", "FLValues"], swiftSettings: touchesC),
+    .target(name: "FLInterchange", swiftSettings: common),
 
     // The product.
     .target(
       name: "FLApp",
       dependencies: [
         "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLMail", "FLTransfer",
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLInterchange",
         mustache, logging, httpTypes,
       ],
       swiftSettings: common),
@@ -99,6 +101,7 @@ let package = Package(
     .testTarget(name: "FLGeoIPTests", dependencies: ["FLGeoIP", "FLValues", logging], swiftSettings: common),
     .testTarget(name: "FLTransferTests", dependencies: ["FLTransfer", "FLValues"], swiftSettings: common),
     .testTarget(name: "FLDNSTests", dependencies: ["FLDNS"], swiftSettings: common),
+    .testTarget(name: "FLInterchangeTests", dependencies: ["FLInterchange"], swiftSettings: common),
     // A process for the tests of the clicks to kill, and their stopwatch.
     .executableTarget(
       name: "click-spooler", dependencies: ["FLApp", "FLMariaDB", "FLValues", logging],

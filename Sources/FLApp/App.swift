@@ -24,6 +24,8 @@ public final class App: Sendable {
   public let accounts: AccountService
   /// Files, their rows and their bytes.
   let files: FileService
+  /// Files of contacts that are imported.
+  let imports: ContactImportService
   /// Where the redirects of this process note their clicks.
   public let spool: ClickSpool
 
@@ -86,6 +88,7 @@ public final class App: Sendable {
     limits = RateLimits(table: try SharedTable(path: settings.state + "/run/limits", count: 1 << 16))
 
     files = FileService(database: database, directory: settings.state + "/files", lane: lane)
+    imports = ContactImportService(database: database, directory: settings.state + "/imports", lane: lane)
     let delivery = FileDelivery(store: files.store, accel: settings.accel)
 
     let qrCodes = QRCodeMaker(
@@ -111,6 +114,7 @@ public final class App: Sendable {
     let domainService = SendingDomainService(settings: settings, database: database, lane: lane)
 
     router = Lazy { [accounts, database, migrations, spool, files, optIn] in
+    router = Lazy { [accounts, database, migrations, spool, files, imports] in
       let openAPI = Documents.OpenAPIBytes()
       // All operations of the API, service by service.
       let routes: [Route] = [
@@ -131,6 +135,9 @@ public final class App: Sendable {
         ).routes,
         clicks.routes,
         FileRoutes(database: database, files: files, delivery: delivery).routes,
+        ContactFileRoutes(
+          database: database, imports: imports, directory: settings.state + "/imports"
+        ).routes,
         GeoRoutes(service: geo).routes,
         WebhookRoutes(
           database: database,
@@ -178,6 +185,7 @@ public final class App: Sendable {
       ("Tags", "Labels of links and contacts."),
       ("Statistics", "Who followed the links."),
       ("Contact groups", "Lists of contacts, and the forms to subscribe to them."),
+      ("Contacts", "People, by their e-mail addresses; imports and exports."),
       ("Files", "Files to download, and to lead links to."),
       ("GeoIP", "Where addresses are."),
       ("Webhooks", "Addresses of yours that are told of what happens."),
@@ -414,6 +422,40 @@ public final class App: Sendable {
     }
   }
 
+  /// Imports the files of contacts that wait on this host, until `isStopping`; for a thread of its own.
+  public func runImports(until isStopping: @escaping @Sendable () -> Bool) {
+    var pause = 1.0
+    while !isStopping() {
+      do {
+        if try imports.runNext(clock: clock, until: isStopping) {
+          pause = 1
+          continue
+        }
+        pause = 1
+      } catch {
+        logger.warning("imports wait", metadata: ["error": "\(error.loggable)"])
+        pause = min(30, pause * 2)
+      }
+      let end = ContinuousClock.now + .seconds(pause)
+      while !isStopping(), ContinuousClock.now < end { Thread.sleep(forTimeInterval: 0.2) }
+    }
+  }
+
+  /// Imports what waits on this host, for at most `limit` and a thousand rows more.
+  /// - Returns: how many files that were, in part or whole.
+  /// - Throws: `DatabaseError`.
+  @discardableResult
+  public func runImports(within limit: Duration) throws -> Int {
+    let deadline = ContinuousClock.now + limit
+    var files = 0
+    while ContinuousClock.now < deadline,
+      try imports.runNext(clock: clock, until: { ContinuousClock.now >= deadline })
+    {
+      files += 1
+    }
+    return files
+  }
+
   /// Ends a process: what it has noted is left to others.
   public func finish() {
     spool.finish()
@@ -437,6 +479,7 @@ public final class App: Sendable {
     try PublicCodeRows(queries: database).purge(at: now)
     try webhooks.purge(at: now)
     try files.sweep(at: now)
+    try imports.sweep(at: now)
     try GeoRows(queries: database).purge(at: now)
     try MailingTestQueue.purge(in: database, at: now)
     try optIn.purge(at: now)

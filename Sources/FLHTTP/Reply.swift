@@ -27,6 +27,22 @@ public struct Reply<Output>: Sendable {
   /// 202 and the value: it will be done.
   public static func accepted(_ shape: Shape<Output>) -> Reply { json(202, shape, "Accepted") }
 
+  /// 201 where `isDone` says that the value is whole, 202 where it will be later; the value, and its address in
+  /// `Location`.
+  public static func begun(
+    _ shape: Shape<Output>, at location: @escaping @Sendable (Output) -> String,
+    isDone: @escaping @Sendable (Output) -> Bool
+  ) -> Reply {
+    Reply(
+      status: 201, description: "Created", contentTypes: ["application/json"], schema: shape.schema,
+      respond: { output in
+        Response(
+          status: isDone(output) ? 201 : 202,
+          headers: [.contentType: "application/json", .location: location(output)],
+          body: .bytes(shape.bytes(output)))
+      }, hasLocation: true, others: [(202, "Accepted: it goes on in the background.")])
+  }
+
   private static func json(
     _ status: Int, _ shape: Shape<Output>, _ description: String,
     at location: (@Sendable (Output) -> String)? = nil

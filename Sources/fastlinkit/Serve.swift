@@ -106,6 +106,7 @@ private final class Background: Sendable {
     guard hasStarted.exchange(true, ordering: .acquiringAndReleasing) == false else { return }
     run { $0.app.work(until: { self.isStopping.load(ordering: .relaxed) }) }
     run { $0.app.watchGeoIP(until: { self.isStopping.load(ordering: .relaxed) }) }
+    run { $0.app.runImports(until: { self.isStopping.load(ordering: .relaxed) }) }
     run { $0.app.writeLog(until: { self.isStopping.load(ordering: .relaxed) }) }
   }
 
@@ -121,7 +122,7 @@ private final class Background: Sendable {
     guard hasStarted.load(ordering: .acquiring) else { return }
     isStopping.store(true, ordering: .relaxed)
     let deadline = DispatchTime.now() + 10
-    for _ in 0..<3 { _ = ended.wait(timeout: deadline) }
+    for _ in 0..<4 { _ = ended.wait(timeout: deadline) }
   }
 }
 

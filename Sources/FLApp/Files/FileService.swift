@@ -11,16 +11,11 @@ struct FileService: Sendable {
   let store: FileStore
   let lane: Lane
 
-  /// How many uploads a process with so many workers takes at once: half of the workers, so that logging in has room
-  /// beside them in the lane that leaves one worker free.
-  private let mostUploads: Int
-
   /// Files below `directory`, uploaded through a part of `lane`.
   init(database: Database, directory: String, lane: Lane) {
     self.database = database
     store = FileStore(directory: directory)
     self.lane = lane
-    mostUploads = max(1, (lane.limit + 1) / 2)
   }
 
   /// The file `id` of an account.
@@ -39,7 +34,7 @@ struct FileService: Sendable {
   ///   and what `FileUpload` throws.
   func stage(_ request: Request, account: AccountID, plan: Plan) throws -> FileUpload {
     try lane.enter(
-      .uploads, atMost: mostUploads,
+      .uploads, atMost: lane.half,
       or: .unavailable("Too many files are being uploaded at once.", retryAfter: 2)
     ) {
       // What is a repetition may be of the upload that took the room: that is looked at when it is known.

@@ -65,7 +65,7 @@ struct FileStore: Sendable {
   }
 
   /// Has the names of a directory written to the disk.
-  private static func synchronize(_ directory: String) -> Bool {
+  static func synchronize(_ directory: String) -> Bool {
     let descriptor = Foundation.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }

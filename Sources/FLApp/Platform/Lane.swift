@@ -14,12 +14,15 @@ final class Lane: Sendable {
     case lookups
     /// Taking files, which waits for their senders.
     case uploads
+    /// Writing out all that an account has of something, which waits for the database.
+    case exports
   }
 
   /// How many may be inside at once.
   let limit: Int
   private let inside = Atomic<Int>(0)
   private let uploading = Atomic<Int>(0)
+  private let exporting = Atomic<Int>(0)
 
   /// The lane of a process with so many workers.
   init(workers: Int) { limit = max(1, workers - 1) }
@@ -31,9 +34,19 @@ final class Lane: Sendable {
   ) throws -> Result {
     defer { inside.subtract(1, ordering: .relaxed) }
     guard inside.add(1, ordering: .relaxed).newValue <= limit else { throw problem() }
-    guard kind == .uploads else { return try work() }
-    defer { uploading.subtract(1, ordering: .relaxed) }
-    guard uploading.add(1, ordering: .relaxed).newValue <= most else { throw problem() }
-    return try work()
+    switch kind {
+    case .passwords: return try work()
+    case .uploads:
+      defer { uploading.subtract(1, ordering: .relaxed) }
+      guard uploading.add(1, ordering: .relaxed).newValue <= most else { throw problem() }
+      return try work()
+    case .exports:
+      defer { exporting.subtract(1, ordering: .relaxed) }
+      guard exporting.add(1, ordering: .relaxed).newValue <= most else { throw problem() }
+      return try work()
+    }
   }
+
+  /// Half of the workers, for what waits for others: logging in has room beside it.
+  var half: Int { max(1, (limit + 1) / 2) }
 }

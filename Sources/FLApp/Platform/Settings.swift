@@ -240,7 +240,7 @@ public struct Settings: Sendable {
   /// Makes the directories of the state that are not there yet.
   /// - Throws: `Failure` where one can't be made.
   public func makeDirectories() throws {
-    for name in ["spool", "mail", "files", "run"] {
+    for name in ["spool", "mail", "files", "imports", "run"] {
       let path = state + "/" + name
       do {
         try FileManager.default.createDirectory(
