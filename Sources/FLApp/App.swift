@@ -99,7 +99,6 @@ public final class App: Sendable {
       domains: SendingDomains(settings: settings), baseURL: settings.baseURL)
     let sendingDomains = SendingDomainService(settings: settings, database: database, lane: lane)
 
-    router = Lazy { [accounts, database, migrations, spool, files] in
     router = Lazy { [accounts, database, migrations, spool, files, optIn] in
       let openAPI = Documents.OpenAPIBytes()
       // All operations of the API, service by service.
