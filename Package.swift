@@ -59,7 +59,8 @@ let package = Package(
     .target(
       name: "FLApp",
       dependencies: [
-        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLMail", mustache,
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLMail", "FLDNS",
+        mustache,
         logging,
         httpTypes,
       ],

@@ -97,7 +97,7 @@ public final class App: Sendable {
     let mailings = MailingService(
       database: database, audience: MailingAudience(database: database),
       domains: SendingDomains(settings: settings), baseURL: settings.baseURL)
-    let sendingDomains = SendingDomainService(settings: settings, database: database, lane: lane)
+    let sendingDomains = try SendingDomainService(settings: settings, database: database, lane: lane)
 
     router = Lazy { [accounts, database, migrations, spool, files, optIn] in
       let openAPI = Documents.OpenAPIBytes()
