@@ -63,6 +63,10 @@ let package = Package(
         "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLMail", "FLTransfer",
         "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLInterchange",
         mustache, logging, httpTypes,
+        "FLHTTP", "FLMariaDB", "FLCrypto", "FLValues", "FLQRCode", "FLGeoIP", "FLTransfer", "FLMail", "FLDNS",
+        mustache,
+        logging,
+        httpTypes,
       ],
       swiftSettings: common),
     .target(

@@ -112,6 +112,8 @@ public final class App: Sendable {
       database: database, audience: MailingAudience(database: database),
       domains: sendingDomains, baseURL: settings.baseURL)
     let domainService = SendingDomainService(settings: settings, database: database, lane: lane)
+      domains: SendingDomains(settings: settings), baseURL: settings.baseURL)
+    let sendingDomains = try SendingDomainService(settings: settings, database: database, lane: lane)
 
     router = Lazy { [accounts, database, migrations, spool, files, optIn] in
     router = Lazy { [accounts, database, migrations, spool, files, imports] in

@@ -15,6 +15,7 @@ BODIES = {
     ("put", "/api/links/{id}/tags"): {"tags": ["spring"]},
     ("post", "/api/links/{id}/tags"): {"tags": ["spring"]},
     ("post", "/api/tags/{id}/merge"): {"into": MISSING_ID},
+    ("post", "/api/mailing/{id}/test"): {"to": ["anna@example.org"]},
 }
 
 
@@ -105,6 +106,16 @@ def own_path(operation, account):
                             {"emails": [f"{identifier}@example.org"], "createMissing": True, "sendConfirmation": False}))
             [member] = ok(account.get(f"/api/contact-groups/{identifier}/members"))["items"]
             path = path.replace("{contactId}", member["contactId"])
+    elif path.startswith("/api/mailing/templates/{id}"):
+        identifier = created(account.post("/api/mailing/templates", {"name": str(uuid.uuid4()), "subject": "x"}))["id"]
+    elif path.startswith("/api/mailing/domains/{id}"):
+        identifier = created(account.post("/api/mailing/domains", {"domain": f"d{uuid.uuid4()}.example.org"}))["id"]
+    elif path.startswith("/api/mailing/{id}"):
+        identifier = created(account.post("/api/mailing", {"subject": "x", "htmlBody": "<p>x</p>"}))["id"]
+        if "{contactId}" in path:
+            contact = created(account.post("/api/contacts", {"email": f"{identifier}@example.org"}))["id"]
+            ok(account.post(f"/api/mailing/{identifier}/recipients", {"contactIds": [contact]}))
+            path = path.replace("{contactId}", contact)
     else:
         pytest.fail(f"this test does not know how to make what {path} is about: teach it")
     return path.replace("{id}", identifier).replace("{name}", "spring").replace("{ip}", "8.8.8.8")

@@ -10,9 +10,10 @@ public struct OperatorDomains {
   private let host: String
 
   /// Works on the copy that `settings` are of.
-  public init(_ settings: Settings, logger: Logger) {
+  /// - Throws: `DNSResolver.BadServer`.
+  public init(_ settings: Settings, logger: Logger) throws {
     database = Database(settings.database, logger: logger)
-    service = SendingDomainService(settings: settings, database: database, lane: Lane(workers: 1))
+    service = try SendingDomainService(settings: settings, database: database, lane: Lane(workers: 1))
     host = WebURL(settings.baseURL)?.host ?? settings.baseURL
   }
 

@@ -1,3 +1,4 @@
+import FLDNS
 import FLHTTP
 import FLMariaDB
 import FLValues
@@ -7,14 +8,14 @@ struct SendingDomainService: Sendable {
   let database: Database
   let domains: SendingDomains
   let lane: Lane
-  /// The texts of the TXT records of a name; empty where there are none.
-  let lookUp: @Sendable (String) throws -> [String]
+  private let resolver: DNSResolver
 
-  init(settings: Settings, database: Database, lane: Lane) {
+  /// The rules of a copy; its settings name the DNS server.
+  init(settings: Settings, database: Database, lane: Lane) throws {
     self.database = database
     domains = SendingDomains(settings: settings)
     self.lane = lane
-    lookUp = { _ in throw Problem.unavailable("later") }
+    resolver = try DNSResolver(server: settings.dnsServer)
   }
 
   /// How many an account can have.
@@ -111,7 +112,7 @@ struct SendingDomainService: Sendable {
 
   private func texts(_ name: String) throws -> [String] {
     do {
-      return try lookUp(name)
+      return try resolver.txt(name)
     } catch {
       throw Problem.unavailable("DNS did not answer for \(name). Try again later.", retryAfter: 30)
     }

@@ -1,4 +1,5 @@
 import FLCrypto
+import FLDNS
 import FLMariaDB
 import Foundation
 
@@ -170,6 +171,11 @@ public struct Settings: Sendable {
       throw Failure(description: "FL_MAIL_FROM must be an e-mail address like no-reply@example.org.")
     }
     dnsServer = value("FL_DNS")
+    do {
+      _ = try DNSResolver(server: dnsServer)
+    } catch {
+      throw Failure(description: "FL_DNS: \(error)")
+    }
     geoIPTimeout = try number("FL_GEOIP_TIMEOUT", 2, 1...10)
     smtpServer = value("FL_SMTP_URL")
     func maybe(_ name: String) throws -> Int? {
