@@ -111,12 +111,9 @@ public final class App: Sendable {
     let mailings = MailingService(
       database: database, audience: MailingAudience(database: database),
       domains: sendingDomains, baseURL: settings.baseURL)
-    let domainService = SendingDomainService(settings: settings, database: database, lane: lane)
-      domains: SendingDomains(settings: settings), baseURL: settings.baseURL)
-    let sendingDomains = try SendingDomainService(settings: settings, database: database, lane: lane)
+    let domainService = try SendingDomainService(settings: settings, database: database, lane: lane)
 
-    router = Lazy { [accounts, database, migrations, spool, files, optIn] in
-    router = Lazy { [accounts, database, migrations, spool, files, imports] in
+    router = Lazy { [accounts, database, migrations, spool, files, imports, optIn] in
       let openAPI = Documents.OpenAPIBytes()
       // All operations of the API, service by service.
       let routes: [Route] = [

@@ -29,6 +29,8 @@ public final class Sender: Sendable {
     public var mails = 0
     /// Webhooks that were told something.
     public var webhooks = 0
+    /// Files of contacts that were imported, in part or whole.
+    public var imports = 0
     /// Clicks of dead processes that were put into the database.
     public var clicks = 0
     /// Bounces and complaints that were taken from the mailbox.
@@ -79,7 +81,9 @@ public final class Sender: Sendable {
     Thread.begin("clicks", in: threads) { [self] in
       attempt("clicks") { try app.loadClicks(within: limit / 2) } then: { count in report.withLock { $0.clicks = count } }
     }
-    Thread.begin("imports", in: threads) { [self] in app.runImports(until: { self.isOver() }) }
+    Thread.begin("imports", in: threads) { [self] in
+      attempt("imports") { try app.runImports(within: limit) } then: { count in report.withLock { $0.imports = count } }
+    }
     Thread.begin("bounces", in: threads) { [self] in
       attempt("the bounce mailbox") { try BounceMailbox(app: app, logger: logger).run(until: { self.isOver() }) } then: {
         count in report.withLock { $0.bounces = count }

@@ -46,7 +46,7 @@ struct FastLinkItSender: ParsableCommand {
       let report = try sender.run(for: .seconds(maxSeconds))
       let counts = [
         ("messages", report.messages), ("mails", report.mails), ("webhooks", report.webhooks),
-        ("clicks", report.clicks), ("bounces", report.bounces),
+        ("clicks", report.clicks), ("bounces", report.bounces), ("imports", report.imports),
       ]
       if counts.contains(where: { $0.1 > 0 }) {
         logger.info(
