@@ -35,7 +35,7 @@ final class Lane: Sendable {
     defer { inside.subtract(1, ordering: .relaxed) }
     guard inside.add(1, ordering: .relaxed).newValue <= limit else { throw problem() }
     switch kind {
-    case .passwords: return try work()
+    case .passwords, .keys, .lookups: return try work()
     case .uploads:
       defer { uploading.subtract(1, ordering: .relaxed) }
       guard uploading.add(1, ordering: .relaxed).newValue <= most else { throw problem() }
