@@ -221,6 +221,22 @@ import Testing
     }
   }
 
+  @Test func aMessageThatStaysBetweenThemEndsTheRow() throws {
+    let person = try person()
+    for _ in 1...4 {
+      let soft = try sent(person)
+      #expect(
+        try receive(report(to: soft.returnPath, status: "4.4.7", code: "451")) == .soft(isBounce: false))
+    }
+    #expect(try softBounces(person) == 4)
+    _ = try sent(person)
+    for number in 1...5 {
+      let soft = try sent(person)
+      let effect = try receive(report(to: soft.returnPath, status: "5.2.2", code: "552"))
+      #expect(effect == .soft(isBounce: number == 5), "\(number)")
+    }
+  }
+
   @Test func aRefusalForWhatAMessageIsIsNotHeldAgainstTheContact() throws {
     let person = try person()
     for _ in 1...6 {
@@ -449,10 +465,12 @@ import Testing
 
   @Test func aRefusalAtOnceIsJudgedByTheSameTable() throws {
     func note(_ code: Int, _ status: String, _ person: Person) throws -> BounceResult.Effect {
-      try database.transaction { connection in
+      let mailing = try sent(person, status: "failed").mailing
+      return try database.transaction { connection in
         try BounceService.note(
           BounceClassification(code: code, enhanced: EnhancedStatus(status), text: "\(code) \(status) no"),
-          of: person.id, email: person.email, account: person.account, on: connection, at: .now)
+          of: person.id, email: person.email, mailing: mailing, account: person.account, on: connection,
+          at: .now)
       }
     }
     let person = try person()

@@ -55,9 +55,22 @@ import Testing
     #expect(settings.geoIPProvider == "https://geo.example/{ip}?key=k" && settings.geoIPTimeout == 10)
   }
 
+  @Test func ofTheBounceMailbox() throws {
+    #expect(try load(["FL_SECRET": Self.secret]).bounceMailbox == nil)
+    let settings = try load([
+      "FL_SECRET": Self.secret,
+      "FL_BOUNCE_MAILBOX": "imaps://ben%40example.org:hidden@mail.example.org/Bounces",
+    ])
+    #expect(settings.bounceMailbox?.user == "ben@example.org" && settings.bounceMailbox?.folder == "Bounces")
+    #expect(!"\(String(describing: settings.bounceMailbox))".contains("hidden"))
+  }
+
   @Test(
     "A wrong one is named",
     arguments: [
+      ["FL_BOUNCE_MAILBOX": "mail.example.org"], ["FL_BOUNCE_MAILBOX": "https://ben:short@mail.example.org"],
+      ["FL_BOUNCE_MAILBOX": "imaps://mail.example.org"],
+      ["FL_BOUNCE_MAILBOX": "pop3s://a:short@mail.example.org/x"],
       ["FL_SECRET": ""], ["FL_SECRET": "short"], ["FL_SECRET_PREVIOUS": "short"], ["FL_DB_PORT": "0"],
       ["FL_DB_PORT": "65536"], ["FL_DB_PORT": "x"], ["FL_DB_POOL": "0"], ["FL_DB_POOL": "257"],
       ["FL_BASE_URL": "go.example"], ["FL_BASE_URL": "ftp://go.example"],

@@ -58,6 +58,18 @@ struct BounceRows {
       """) == 1
   }
 
+  /// Whether the message before this one stayed where it was sent: then this bounce is the first in a row. One that
+  /// nobody knows the fate of is passed over.
+  func hasLastArrived(before mailing: MailingID, to contact: ContactID) throws -> Bool {
+    let row = try queries.row(
+      """
+      SELECT status FROM mailing_recipients
+      WHERE contact_id = \(contact) AND mailing_id < \(mailing) AND status IN ('sent', 'bounced', 'failed')
+      ORDER BY mailing_id DESC LIMIT 1
+      """)
+    return try row?["status"] == "sent"
+  }
+
   /// Notes by which message somebody was unsubscribed, the first time; whether it is the first time.
   func unsubscribe(_ message: Message, at now: Timestamp) throws -> Bool {
     try queries.run(

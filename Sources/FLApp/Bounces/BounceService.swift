@@ -108,7 +108,7 @@ public struct BounceService: Sendable {
       return result(
         try Self.note(
           classification, of: message.contact, isStillThere: message.isStillThere, email: message.email,
-          account: message.account, on: connection, at: now))
+          mailing: message.mailing, account: message.account, on: connection, at: now))
     }
   }
 
@@ -132,21 +132,25 @@ public struct BounceService: Sendable {
   }
 
   /// Notes with a contact what the refusal of a message means for it: in the transaction in which the refusal itself is
-  /// noted, with the recipient's row by whoever learned of it. `email` is where the message went.
+  /// noted, with the recipient's row by whoever learned of it. `email` is where the message of `mailing` went.
+  ///
+  /// Soft bounces are in a row where no message between them stayed where it was sent. That a server has taken one says
+  /// nothing yet: a relay takes everything, and reports later.
   ///
   /// A server that refuses at once (`RCPT`) and a report that comes later are judged by the same table.
   /// - Throws: `DatabaseError`.
   package static func note(
-    _ classification: BounceClassification, of contact: ContactID, email: String, account: AccountID,
-    on queries: any Queries, at now: Timestamp
+    _ classification: BounceClassification, of contact: ContactID, email: String, mailing: MailingID,
+    account: AccountID, on queries: any Queries, at now: Timestamp
   ) throws -> BounceResult.Effect {
     try note(
-      classification, of: contact, isStillThere: true, email: email, account: account, on: queries, at: now)
+      classification, of: contact, isStillThere: true, email: email, mailing: mailing, account: account,
+      on: queries, at: now)
   }
 
   private static func note(
     _ classification: BounceClassification, of contact: ContactID?, isStillThere: Bool, email: String,
-    account: AccountID, on queries: any Queries, at now: Timestamp
+    mailing: MailingID, account: AccountID, on queries: any Queries, at now: Timestamp
   ) throws -> BounceResult.Effect {
     let consent = ContactConsent(account: account, queries: queries)
     let reason = classification.text.isEmpty ? "undeliverable" : classification.text
@@ -156,6 +160,9 @@ public struct BounceService: Sendable {
     case .refused: return .refused
     case .soft:
       guard let contact, isStillThere else { return .soft(isBounce: false) }
+      if try BounceRows(queries: queries).hasLastArrived(before: mailing, to: contact) {
+        try consent.delivered([contact])
+      }
       return .soft(isBounce: try consent.softBounce(contact, reason: reason, at: now))
     case .hard:
       guard let contact, isStillThere else {

@@ -1,6 +1,7 @@
 import FLCrypto
 import FLDNS
 import FLMariaDB
+public import FLTransfer
 import Foundation
 
 /// How this copy of FastLinkIt is set up: read from environment variables and a file of `NAME=value` lines.
@@ -38,8 +39,8 @@ public struct Settings: Sendable {
   public var sending = Sending()
   /// Where what can't be delivered comes back to; each message has a return path of its own made of it.
   public var bounceAddress: String
-  /// The mailbox that bounces are fetched from, as `MailboxReader` reads it; nil for none. It may hold a password.
-  public var bounceMailbox: String?
+  /// The mailbox that bounces are fetched from; nil for none.
+  public var bounceMailbox: MailboxServer?
   /// Networks of the operator's own that webhooks may be sent to although they are private, with commas between; nil
   /// for none.
   public var webhookAllow: String?
@@ -194,9 +195,14 @@ public struct Settings: Sendable {
     else {
       throw Failure(
         description:
-          "FL_BOUNCE_ADDRESS must be an address like bounce@example.org, with at most 15 characters before the @.")
+          "FL_BOUNCE_ADDRESS must be an address like bounce@example.org, with at most 15 characters before the @."
+      )
     }
-    bounceMailbox = value("FL_BOUNCE_MAILBOX")
+    do {
+      bounceMailbox = try value("FL_BOUNCE_MAILBOX").map { try MailboxServer(url: $0) }
+    } catch {
+      throw Failure(description: "FL_BOUNCE_MAILBOX can't be used. \(error)")
+    }
     webhookAllow = value("FL_WEBHOOK_ALLOW")
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")

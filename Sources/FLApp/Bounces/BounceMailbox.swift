@@ -1,0 +1,87 @@
+import FLMail
+import FLMariaDB
+import FLTransfer
+public import FLValues
+public import Logging
+
+/// The mailbox that bounces come to where no mail server hands them over.
+///
+/// Over all hosts one sender at a time looks into it, once a minute. What was read is deleted, whatever it was: the
+/// mailbox is for nothing else. What the database could not take stays for the next time.
+public struct BounceMailbox: Sendable {
+  /// The most messages of one round.
+  static let most = 200
+  /// How often a round begins.
+  static let interval = Duration.seconds(60)
+  /// How long a round of a process that died holds up the next.
+  static let lease = Duration.seconds(900)
+  /// The round's name in the database.
+  static let round = "bounces"
+
+  private let database: Database
+  private let bounces: BounceService
+  private let server: MailboxServer?
+  private let logger: Logger
+
+  /// The mailbox of the copy of `app`.
+  public init(app: App, logger: Logger) {
+    database = app.database
+    bounces = BounceService(database: app.database, settings: app.settings)
+    server = app.settings.bounceMailbox
+    self.logger = logger
+  }
+
+  /// Reads what is in the mailbox, if there is one and it is time, until `isOver`; answers how many bounces and
+  /// complaints changed something. A mailbox that can't be reached is logged, and is no error.
+  /// - Throws: `DatabaseError` where the database is away.
+  public func run(until isOver: () -> Bool, at now: Timestamp = .now) throws -> Int {
+    guard let server, !isOver() else { return 0 }
+    let rounds = Rounds(queries: database)
+    guard try rounds.begin(Self.round, for: Self.lease, at: now) else { return 0 }
+    // Where even that fails, the lease ends by itself.
+    defer { try? rounds.end(Self.round, nextAt: now + Self.interval) }
+    var changed = 0
+    var unavailable: (any Error)?
+    let reader = MailboxReader(
+      server, limits: .init(messages: Self.most, messageBytes: ReceivedMessage.largest))
+    do {
+      _ = try reader.read { message in
+        guard !isOver() else { return .stop }
+        switch take(message) {
+        case .success(let result):
+          if result.hasChanged { changed += 1 }
+          return .delete
+        case .failure(let error):
+          guard Self.isAboutAll(error) else { return .keep }
+          unavailable = error
+          return .stop
+        }
+      }
+    } catch {
+      logger.warning(
+        "the bounce mailbox can't be read", metadata: ["mailbox": "\(server)", "reason": "\(error)"])
+    }
+    if let unavailable { throw unavailable }
+    return changed
+  }
+
+  /// Does what one message asks for, and logs it.
+  func take(_ message: [UInt8]) -> Result<BounceResult, any Error> {
+    do {
+      let result = try bounces.receive(message, BounceService.Envelope(), at: .now)
+      logger.info("bounce", metadata: ["result": "\(result)"])
+      return .success(result)
+    } catch {
+      logger.error("a bounce is left in its mailbox", metadata: ["error": "\(error.loggable)"])
+      return .failure(error)
+    }
+  }
+
+  /// Whether it is not this one message's fault: then nothing more is tried now, and all are read again next time.
+  private static func isAboutAll(_ error: any Error) -> Bool {
+    switch error as? DatabaseError {
+    case .tooLong, .check, .conversion: false
+    default: true
+    }
+  }
+}
