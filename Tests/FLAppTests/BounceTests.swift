@@ -401,7 +401,7 @@ import Testing
     let sent = try sent(merged)
     try database.run("DELETE FROM contacts WHERE id = \(merged.id)")
     try database.run(
-      "INSERT INTO contact_merges (contact_id, into_id, merged_at) VALUES (\(merged.id), \(kept.id), \(Timestamp.now))"
+      "INSERT INTO contact_aliases (id, account_id, contact_id, created_at) SELECT \(merged.id), account_id, id, created_at FROM contacts WHERE id = \(kept.id)"
     )
     try database.run(
       """

@@ -33,10 +33,10 @@ struct BounceRows {
         SELECT m.id, m.account_id, r.contact_id AS recipient, r.email, r.bounced_at IS NOT NULL AS has_bounced,
           c.id AS contact_id, c.email AS present_email
         FROM mailings m
-        LEFT JOIN contact_merges g ON g.contact_id = \(subject.contact)
-        LEFT JOIN contacts c ON c.id = COALESCE(g.into_id, \(subject.contact)) AND c.account_id = m.account_id
+        LEFT JOIN contact_aliases g ON g.id = \(subject.contact)
+        LEFT JOIN contacts c ON c.id = COALESCE(g.contact_id, \(subject.contact)) AND c.account_id = m.account_id
         JOIN mailing_recipients r
-          ON r.mailing_id = m.id AND r.contact_id IN (\(subject.contact), COALESCE(g.into_id, \(subject.contact)))
+          ON r.mailing_id = m.id AND r.contact_id IN (\(subject.contact), COALESCE(g.contact_id, \(subject.contact)))
         WHERE m.mark = \(subject.mark)
         ORDER BY r.contact_id = \(subject.contact) DESC LIMIT 1
         """)

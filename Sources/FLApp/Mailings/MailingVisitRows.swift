@@ -29,8 +29,8 @@ struct MailingVisitRows {
           c.id AS contact_id, COALESCE(c.email, r.email) AS email,
           COALESCE(c.unsubscribed_at, s.unsubscribed_at) IS NOT NULL AS is_unsubscribed
         FROM mailings m JOIN accounts a ON a.id = m.account_id
-        LEFT JOIN contact_merges g ON g.contact_id = \(subject.contact)
-        LEFT JOIN contacts c ON c.id = COALESCE(g.into_id, \(subject.contact)) AND c.account_id = m.account_id
+        LEFT JOIN contact_aliases g ON g.id = \(subject.contact)
+        LEFT JOIN contacts c ON c.id = COALESCE(g.contact_id, \(subject.contact)) AND c.account_id = m.account_id
         LEFT JOIN mailing_recipients r ON r.mailing_id = m.id AND r.contact_id = \(subject.contact)
         LEFT JOIN suppressions s ON s.account_id = m.account_id AND s.email_key = LOWER(COALESCE(c.email, r.email))
         WHERE m.mark = \(subject.mark)
