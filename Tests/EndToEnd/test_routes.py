@@ -76,11 +76,6 @@ class Operation:
             named.setdefault("json", BODIES.get((self.method, self.path), {}))
         if self.has_form:
             named.setdefault("files", {"file": ("a.txt", b"a file")})
-        return actor.request(self.method.upper(), path or self.path.replace("{id}", MISSING_ID)
-                             .replace("{deliveryId}", MISSING_ID)
-                             .replace("{name}", "spring").replace("{ip}", "8.8.8.8"), **named)
-                             .replace("{name}", "spring").replace("{ip}", "8.8.8.8")
-                             .replace("{contactId}", MISSING_ID), **named)
         return actor.request(self.method.upper(), path or fill(self.path, MISSING_ID), **named)
 
 
