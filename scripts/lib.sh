@@ -187,7 +187,7 @@ start_mariadb() {
     --tmpdir="$STATE/tmp" --skip-networking --skip-name-resolve --skip-log-bin \
     --character-set-server=utf8mb4 --collation-server=utf8mb4_unicode_ci --default-time-zone=+00:00 \
     --innodb-buffer-pool-size="${FL_BUFFER_POOL:-256M}" --innodb-flush-log-at-trx-commit=1 \
-    --innodb-log-file-size=96M --max-connections=300 --max-allowed-packet=64M "$@"
+    --innodb-log-file-size=96M --max-connections=1000 --max-allowed-packet=64M "$@"
   for (( tries = 0; tries < 600; tries++ )); do
     sql 'SELECT 1' >/dev/null 2>&1 && return 0
     pid_of mariadb >/dev/null || break
