@@ -63,7 +63,7 @@ public final class TestServer: Sendable {
         "--pid-file=\(directory)/pid", "--log-error=\(directory)/log", "--skip-networking",
         "--skip-grant-tables", "--skip-log-bin", "--innodb-buffer-pool-size=32M",
         "--innodb-log-file-size=64M", "--innodb-flush-log-at-trx-commit=0", "--innodb-fast-shutdown=2",
-        "--max-allowed-packet=128M", "--character-set-server=utf8mb4",
+        "--max-allowed-packet=128M", "--max-connections=2000", "--character-set-server=utf8mb4",
       ]
       server.standardOutput = FileHandle(forWritingAtPath: "/dev/null")
       server.standardError = FileHandle(forWritingAtPath: "/dev/null")
