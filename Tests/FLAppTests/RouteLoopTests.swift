@@ -94,7 +94,9 @@ import Testing
     let tagID = try #require(anna.get("/api/tags")["items"]?[0]?["id"]?.string)
     let fileID = try anna.upload([1, 2, 3]).string("id")
     let codeID = try anna.post("/api/qrcodes", ["destinationUrl": "https://example.org/"]).string("id")
+    let importID = try anna.importing("email\na@example.org\n").string("id")
     let owned = [
+      "/api/contacts/imports/": importID,
       "/api/qrcodes/": codeID,
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]

@@ -35,7 +35,7 @@ struct ContactImportService: Sendable {
   }
 
   /// How long a process may take for a thousand rows before others take it for dead.
-  static let lease = Duration.seconds(120)
+  static let lease = Duration.seconds(60)
   /// After this, an import on which nobody works is given up.
   static let patience = Duration.seconds(2 * 86_400)
 
