@@ -132,6 +132,10 @@ import Testing
       "/api/mailing/": try mailing.string("id"), "/api/mailing/templates/": template,
       "/api/mailing/domains/": domain, "/api/contact-groups/": groupID,
       "/api/contacts/": try contact.string("id"),
+    let importID = try anna.importing("email\na@example.org\n").string("id")
+    let owned = [
+      "/api/contacts/imports/": importID,
+      "/api/qrcodes/": codeID,
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]
     var seen = 0
