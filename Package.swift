@@ -62,7 +62,8 @@ let package = Package(
       ],
       swiftSettings: common),
     .target(
-      name: "FLDelivery", dependencies: ["FLApp", "FLMariaDB", "FLCrypto", "FLValues", logging],
+      name: "FLDelivery",
+      dependencies: ["FLApp", "FLMariaDB", "FLCrypto", "FLTransfer", "FLValues", logging],
       swiftSettings: common),
     .executableTarget(
       name: "fastlinkit",

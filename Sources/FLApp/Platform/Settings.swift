@@ -1,5 +1,6 @@
 import FLCrypto
 import FLMariaDB
+public import FLValues
 import Foundation
 
 /// How this copy of FastLinkIt is set up: read from environment variables and a file of `NAME=value` lines.
@@ -30,9 +31,8 @@ public struct Settings: Sendable {
   public var geoIPProvider: String?
   /// How many seconds the provider may take.
   public var geoIPTimeout = 2
-  /// Networks of the operator's own that webhooks may be sent to although they are private, with commas between; nil
-  /// for none.
-  public var webhookAllow: String?
+  /// Networks of the operator's own that webhooks may be sent to although they are not public.
+  public var webhookAllow = AddressNetworks()
   /// How the database is reached.
   public var database: Database.Configuration
 
@@ -134,7 +134,11 @@ public struct Settings: Sendable {
       throw Failure(description: "FL_GEOIP_URL must be an address like https://ipwho.is/{ip}.")
     }
     geoIPTimeout = try number("FL_GEOIP_TIMEOUT", 2, 1...10)
-    webhookAllow = value("FL_WEBHOOK_ALLOW")
+    do {
+      webhookAllow = try AddressNetworks(value("FL_WEBHOOK_ALLOW") ?? "")
+    } catch {
+      throw Failure(description: "FL_WEBHOOK_ALLOW must be networks with commas between. \(error)")
+    }
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")
     database.host = value("FL_DB_HOST") ?? "localhost"
