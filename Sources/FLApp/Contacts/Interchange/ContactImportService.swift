@@ -131,7 +131,6 @@ struct ContactImportService: Sendable {
     let new = ContactImport(
       id: ContactImportID(at: now), account: account, fileName: upload.name.text, format: upload.format,
       options: upload.options, status: isSmall ? .running : .queued, size: upload.file.size, position: 0,
-      line: 1,
       errors: [], createdAt: now, startedAt: isSmall ? now : nil)
     let rows = ContactImportRows(account: account, queries: database)
     try keep(upload.file, as: new.id)
