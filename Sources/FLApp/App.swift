@@ -105,6 +105,7 @@ public final class App: Sendable {
           codes: QRCodeService(database: database, links: links, generations: generations, maker: qrCodes),
           clicks: clicks
         ).routes,
+        ContactRoutes(database: database).routes,
         TagRoutes(database: database).routes,
         ContactGroupRoutes(
           database: database, service: ContactGroupService(database: database, optIn: optIn),
@@ -146,7 +147,8 @@ public final class App: Sendable {
       """,
     tags: [
       ("Links", "Short links and their tags."), ("QR codes", "Symbols that lead to links."),
-      ("Tags", "Labels of links."),
+      ("Contacts", "People, and whether mailings may go to them."),
+      ("Tags", "Labels of links and contacts."),
       ("Statistics", "Who followed the links."),
       ("Contact groups", "Lists of contacts, and the forms to subscribe to them."),
       ("Files", "Files to download, and to lead links to."),
