@@ -50,7 +50,6 @@ let package = Package(
     .target(name: "FLCrypto", dependencies: ["COpenSSL", "CArgon2", "FLValues"], swiftSettings: touchesC),
     .target(name: "FLQRCode", dependencies: ["CQREncode", "CGD"], swiftSettings: touchesC),
     .target(name: "FLGeoIP", dependencies: ["CMaxMindDB", "FLValues", logging], swiftSettings: touchesC),
-    .target(name: "FLTransfer", dependencies: ["CCurl"], swiftSettings: touchesC),
     .target(name: "FLMail", dependencies: ["FLCrypto", "FLValues"], swiftSettings: common),
     .target(name: "FLTransfer", dependencies: ["CCurl", "FLValues"], swiftSettings: touchesC),
     .target(name: "FLDNS", dependencies: ["CResolv", "FLValues"], swiftSettings: touchesC),
