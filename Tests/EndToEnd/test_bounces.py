@@ -1,5 +1,6 @@
 """Messages that come back, and readers who complain: handed to `fastlinkit bounce` as a mail server does."""
 
+import email
 import os
 import subprocess
 from email.message import EmailMessage
@@ -58,10 +59,11 @@ def report(recipient, status="5.1.1", code="550", action="failed", to="postmaste
     message["Subject"], message["Auto-Submitted"] = "Undelivered Mail Returned to Sender", "auto-replied"
     message.attach(MIMEText("Your message could not be delivered.\n"))
     status_part = MIMEBase("message", "delivery-status")
-    status_part.set_payload(
-        "Reporting-MTA: dns; mx.example.org\n\n"
-        f"Final-Recipient: rfc822; {recipient}\nAction: {action}\nStatus: {status}\n"
-        f"Diagnostic-Code: smtp; {code} {status} says the server\n")
+    # Its parts are blocks of fields (RFC 3464, section 2.1), which Python holds as messages without bodies.
+    for block in ("Reporting-MTA: dns; mx.example.org\n",
+                  f"Final-Recipient: rfc822; {recipient}\nAction: {action}\nStatus: {status}\n"
+                  f"Diagnostic-Code: smtp; {code} {status} says the server\n"):
+        status_part.attach(email.message_from_string(block))
     message.attach(status_part)
     original = EmailMessage()
     original["Subject"] = "News"

@@ -22,7 +22,12 @@ def ended(account, identifier, seconds=120):
     """The import, when it has ended."""
     deadline = time.monotonic() + seconds
     while True:
-        found = ok(account.get(f"/api/contacts/imports/{identifier}"))
+        answer = account.get(f"/api/contacts/imports/{identifier}")
+        # Where a process was just killed, its request is answered so.
+        if answer.status_code == 503:
+            time.sleep(0.2)
+            continue
+        found = ok(answer)
         if found["status"] not in ("queued", "running"):
             return found
         assert time.monotonic() < deadline, f"the import has not ended: {found['status']}, {found['totalSubmitted']}"
