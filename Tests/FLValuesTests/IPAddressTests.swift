@@ -1,4 +1,4 @@
-import FLGeoIP
+import FLValues
 import Foundation
 import Testing
 
@@ -68,19 +68,5 @@ import Testing
   @Test func aTranslatedAddressIsLookedUpByTheOneInside() throws {
     #expect(try #require(IPAddress("64:ff9b::8.8.8.8")).located.description == "8.8.8.8")
     #expect(try #require(IPAddress("2002:808:808::1")).located.description == "8.8.8.8")
-  }
-
-  @Test func theCountriesAreThoseOfTheTable() throws {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let text = try String(contentsOf: root.appending(path: "geoip/countries.tsv"), encoding: .utf8)
-    var count = 0
-    for line in text.split(separator: "\n") where !line.hasPrefix("#") {
-      let parts = line.split(separator: "\t").map(String.init)
-      let country = try #require(Countries[parts[0]])
-      #expect(country.name == parts[3] && country.continent == parts[1] && country.isEU == (parts[2] == "eu"))
-      count += 1
-    }
-    #expect(count == Countries.all.count && count > 240)
   }
 }
