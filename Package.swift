@@ -49,7 +49,7 @@ let package = Package(
     .target(name: "FLCrypto", dependencies: ["COpenSSL", "CArgon2", "FLValues"], swiftSettings: touchesC),
     .target(name: "FLQRCode", dependencies: ["CQREncode", "CGD"], swiftSettings: touchesC),
     .target(name: "FLGeoIP", dependencies: ["CMaxMindDB", "FLValues", logging], swiftSettings: touchesC),
-    .target(name: "FLTransfer", dependencies: ["CCurl"], swiftSettings: touchesC),
+    .target(name: "FLTransfer", dependencies: ["CCurl", "FLValues"], swiftSettings: touchesC),
 
     // The product.
     .target(
@@ -90,6 +90,7 @@ let package = Package(
     .testTarget(name: "FLCryptoTests", dependencies: ["FLCrypto"], swiftSettings: common),
     .testTarget(name: "FLQRCodeTests", dependencies: ["FLQRCode"], swiftSettings: common),
     .testTarget(name: "FLGeoIPTests", dependencies: ["FLGeoIP", "FLValues", logging], swiftSettings: common),
+    .testTarget(name: "FLTransferTests", dependencies: ["FLTransfer", "FLValues"], swiftSettings: common),
     // A process for the tests of the clicks to kill, and their stopwatch.
     .executableTarget(
       name: "click-spooler", dependencies: ["FLApp", "FLMariaDB", "FLValues", logging],
