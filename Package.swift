@@ -38,6 +38,7 @@ let package = Package(
     .systemLibrary(name: "CGD"),
     .systemLibrary(name: "CMaxMindDB", pkgConfig: "libmaxminddb"),
     .systemLibrary(name: "CCurl"),
+    .systemLibrary(name: "CResolv"),
 
     // The libraries, each hiding one thing. Imports only ever point down.
     .target(name: "FLValues", swiftSettings: common),
@@ -50,6 +51,7 @@ let package = Package(
     .target(name: "FLQRCode", dependencies: ["CQREncode", "CGD"], swiftSettings: touchesC),
     .target(name: "FLGeoIP", dependencies: ["CMaxMindDB", "FLValues", logging], swiftSettings: touchesC),
     .target(name: "FLTransfer", dependencies: ["CCurl", "FLValues"], swiftSettings: touchesC),
+    .target(name: "FLDNS", dependencies: ["CResolv", "FLValues"], swiftSettings: touchesC),
 
     // The product.
     .target(
@@ -91,6 +93,7 @@ let package = Package(
     .testTarget(name: "FLQRCodeTests", dependencies: ["FLQRCode"], swiftSettings: common),
     .testTarget(name: "FLGeoIPTests", dependencies: ["FLGeoIP", "FLValues", logging], swiftSettings: common),
     .testTarget(name: "FLTransferTests", dependencies: ["FLTransfer", "FLValues"], swiftSettings: common),
+    .testTarget(name: "FLDNSTests", dependencies: ["FLDNS"], swiftSettings: common),
     // A process for the tests of the clicks to kill, and their stopwatch.
     .executableTarget(
       name: "click-spooler", dependencies: ["FLApp", "FLMariaDB", "FLValues", logging],
