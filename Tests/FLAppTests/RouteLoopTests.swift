@@ -133,8 +133,6 @@ import Testing
       "/api/mailing/": try mailing.string("id"), "/api/mailing/templates/": template,
       "/api/mailing/domains/": domain, "/api/contact-groups/": groupID,
       "/api/contacts/": try contact.string("id"), "/api/contacts/imports/": importID,
-      "/api/mailing/": try mailing.string("id"), "/api/mailing/templates/": template,
-      "/api/mailing/domains/": domain, "/api/contact-groups/": groupID, "/api/qrcodes/": codeID,
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]
     var seen = 0
