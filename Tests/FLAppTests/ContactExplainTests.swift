@@ -113,7 +113,7 @@ import Testing
   private func page(
     _ listener: Listener, _ words: [String], _ filter: ContactFilter = .init(), _ cursor: Cursor? = nil
   )
-    throws -> (hits: [ContactSearch.Hit], total: Int)
+    throws -> (hits: [ContactSearch.Hit], total: Int, isLowerBound: Bool)
   {
     try ContactSearch(account: account, queries: listener, words: words, filter: filter)
       .page(behind: cursor, limit: 25)

@@ -399,8 +399,10 @@ extension Answer {
   @Test func thePlanLimitsTheFile() throws {
     _ = try house.app.database.run(
       """
-      INSERT IGNORE INTO plans (code, name, rank, requests_per_minute, max_upload_bytes, features)
-      SELECT 'tinyimport', 'Tiny', 90, NULL, 1000, features FROM plans WHERE code = 'unlimited'
+      INSERT IGNORE INTO plans (code, name, position, max_upload_bytes, has_contacts, has_mailings, has_organizer,
+        has_payments)
+      SELECT 'tinyimport', 'Tiny', 90, 1000, has_contacts, has_mailings, has_organizer, has_payments
+      FROM plans WHERE code = 'unlimited'
       """)
     let anna = try house.account("tinyimport")
     let refused = anna.importing("email\n" + String(repeating: "x@example.org\n", count: 100))

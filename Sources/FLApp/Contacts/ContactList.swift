@@ -17,7 +17,7 @@ struct ContactPage: Sendable {
       .init(
         "totalIsLowerBound", \.totalIsLowerBound,
         Shape.bool.described(
-          "Whether there are more than `total`: with `search` it is counted up to 1,000, with other filters up to 10,000."
+          "Whether there are more than `total`: with a `search` for one word it is counted up to 1,000, for several or together with filters up to 100, with other filters up to 10,000."
         )),
     ])
 }

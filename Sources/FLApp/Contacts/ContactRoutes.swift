@@ -161,14 +161,14 @@ struct ContactRoutes {
     if let cursor, cursor.order != ContactSearch.order { throw Self.foreignCursor }
     let search = ContactSearch(
       account: try call.caller.account, queries: database, words: ContactWords.wanted(text), filter: filter)
-    let (hits, total) = try search.page(behind: cursor, limit: limit)
-    let page = Page(hits, limit: limit, total: min(total, ContactSearch.mostCounted)) {
+    let (hits, total, isLowerBound) = try search.page(behind: cursor, limit: limit)
+    let page = Page(hits, limit: limit, total: total) {
       Cursor(order: ContactSearch.order, value: $0.word, id: $0.contact)
     }
     let contacts = try rows(call).find(page.items.map(\.contact))
     return ContactPage(
       page: Page(items: contacts, nextCursor: page.nextCursor, total: page.total),
-      totalIsLowerBound: total > ContactSearch.mostCounted)
+      totalIsLowerBound: isLowerBound)
   }
 
   private static let foreignCursor = Problem.invalid(

@@ -7,8 +7,10 @@ import FLValues
 /// It takes the rarest of the words, and looks for each contact of its range whether it has the others too; so the work
 /// is that for a page, and does not grow with the account.
 struct ContactSearch {
-  /// Up to how many of the contacts that are found are counted.
+  /// Up to how many of the contacts that are found by one word are counted: by the range of the word alone.
   static let mostCounted = 1000
+  /// The same where each contact has to be looked at: for its other words, or for a filter.
+  static let mostLookedAt = 100
   /// What a cursor of a search has in place of an order.
   static let order = "search"
 
@@ -36,19 +38,25 @@ struct ContactSearch {
   }
 
   /// Contacts that match, in the order of their words, behind `cursor`; one more than `limit` where there are more. And
-  /// how many there are at all, where one more than `mostCounted` stands for more.
-  func page(behind cursor: Cursor?, limit: Int) throws -> (hits: [Hit], total: Int) {
+  /// how many there are at all, or at least.
+  func page(behind cursor: Cursor?, limit: Int) throws -> (hits: [Hit], total: Int, isLowerBound: Bool) {
     var ranges = try ranges().sorted { $0.rows < $1.rows }
-    guard let first = ranges.first, first.rows > 0 else { return ([], 0) }
+    guard let first = ranges.first, first.rows > 0 else { return ([], 0, false) }
     ranges.removeFirst()
     let others = ranges.map(\.word)
     let isCounted = first.rows <= Self.mostCounted || first.contacts > Self.mostCounted
     if others.isEmpty && filter.isEmpty && isCounted {
-      return (try walk(first, [], behind: cursor, limit: limit + 1), first.contacts)
+      return (
+        try walk(first, [], behind: cursor, limit: limit + 1), min(first.contacts, Self.mostCounted),
+        first.contacts > Self.mostCounted
+      )
     }
-    let all = try walk(first, others, behind: nil, limit: Self.mostCounted + 1)
-    guard cursor != nil else { return (Array(all.prefix(limit + 1)), all.count) }
-    return (try walk(first, others, behind: cursor, limit: limit + 1), all.count)
+    // One word whose contacts have several words of its range is counted by looking as well.
+    let most = others.isEmpty && filter.isEmpty ? Self.mostCounted : Self.mostLookedAt
+    let all = try walk(first, others, behind: nil, limit: max(most, limit) + 1)
+    let hits =
+      cursor == nil ? Array(all.prefix(limit + 1)) : try walk(first, others, behind: cursor, limit: limit + 1)
+    return (hits, min(all.count, most), all.count > most)
   }
 
   private func ranges() throws -> [Range] {
