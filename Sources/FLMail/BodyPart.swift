@@ -50,7 +50,8 @@ enum BodyPart {
         var end = start
         while end < text.count, text[end] != 0x0A, text[end] != 0x0D { end += 1 }
         output.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<end]))
-        output.append(contentsOf: [0x0D, 0x0A])
+        output.append(0x0D)
+        output.append(0x0A)
         if end + 1 < text.count, text[end] == 0x0D, text[end + 1] == 0x0A { end += 1 }
         start = end + 1
       }
