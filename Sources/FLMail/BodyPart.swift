@@ -33,7 +33,7 @@ enum BodyPart {
         // Only a line that begins with `--=_` could be a boundary, and mailboxes alter one that begins with `From `.
         if column == 3, byte == 0x5F, text[index - 1] == 0x3D, text[index - 2] == 0x2D { return false }
         if column == 4, byte == 0x20, text[index - 4] == 0x46, text[index - 3] == 0x72,
-          text[index - 2] == 0x6F
+          text[index - 2] == 0x6F, text[index - 1] == 0x6D
         {
           return false
         }
@@ -50,7 +50,8 @@ enum BodyPart {
         var end = start
         while end < text.count, text[end] != 0x0A, text[end] != 0x0D { end += 1 }
         output.append(contentsOf: UnsafeBufferPointer(rebasing: text[start..<end]))
-        output.append(contentsOf: [0x0D, 0x0A])
+        output.append(0x0D)
+        output.append(0x0A)
         if end + 1 < text.count, text[end] == 0x0D, text[end + 1] == 0x0A { end += 1 }
         start = end + 1
       }

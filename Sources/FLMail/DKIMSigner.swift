@@ -28,16 +28,16 @@ public struct DKIMSigner: Sendable {
   public static func signatures(of message: [UInt8], by signers: [DKIMSigner], at time: Timestamp) -> [UInt8]
   {
     let head = MessageHead(message)
-    var names = "h=from"
+    var names: [String] = []
     var signed = [UInt8]()
     signed.reserveCapacity(2048)
     for name in signedNames {
       guard let field = head.last(name) else { continue }
-      if name != "from" { names += ":" + name }
+      names.append(name)
       Canonical.appendRelaxed(field: message[field], to: &signed)
     }
     // Named once more than it is there: nobody can add another `From` without breaking the signature.
-    names += ":from"
+    names.append("from")
     let bodyHash = Base64.encode(SHA256.digest(Canonical.relaxed(body: message[head.bodyStart...])))
     return signers.reduce(into: []) {
       $0 += $1.field(names: names, signed: signed, bodyHash: bodyHash, at: time)
@@ -49,7 +49,7 @@ public struct DKIMSigner: Sendable {
     "content-transfer-encoding", "list-unsubscribe", "list-unsubscribe-post", "list-id",
   ]
 
-  private func field(names: String, signed: [UInt8], bodyHash: String, at time: Timestamp) -> [UInt8] {
+  private func field(names: [String], signed: [UInt8], bodyHash: String, at time: Timestamp) -> [UInt8] {
     let algorithm = key.algorithm == .rsa2048 ? "rsa-sha256" : "ed25519-sha256"
     var head = HeaderWriter()
     head.begin("DKIM-Signature")
@@ -60,11 +60,9 @@ public struct DKIMSigner: Sendable {
       head.addWord(tag.utf8)
     }
     // A list may be folded at its colons.
-    var isFirst = true
-    for name in names.split(separator: ":") {
-      if isFirst { head.addWord(name.utf8) } else { head.addListed(name.utf8) }
-      isFirst = false
-    }
+    head.addWord("h=".utf8)
+    head.addBytes(names[0].utf8)
+    for name in names.dropFirst() { head.addListed(name.utf8) }
     head.addBytes(";".utf8)
     head.addWord("bh=\(bodyHash);".utf8)
     head.addWord("b=".utf8)

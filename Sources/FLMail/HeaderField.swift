@@ -106,7 +106,7 @@ struct HeaderWriter {
 
   /// Text as encoded words (RFC 2047), on as many lines as it takes.
   mutating func addEncoded(_ text: ArraySlice<UInt8>) {
-    let isBase64 = EncodedWords.areShorterInBase64(text)
+    let isBase64 = EncodedWords.areBetterInBase64(text)
     var index = text.startIndex
     while index < text.endIndex {
       // Lines with encoded words have 76 characters at most.
@@ -183,9 +183,9 @@ enum EncodedWords {
     return false
   }
 
-  /// Whether base64 makes less of it than the Q encoding.
-  static func areShorterInBase64(_ text: ArraySlice<UInt8>) -> Bool {
-    text.reduce(0) { $0 + quotedWidth($1) } > (text.count + 2) / 3 * 4
+  /// Whether the Q encoding, which people can read, would escape more than half of it.
+  static func areBetterInBase64(_ text: ArraySlice<UInt8>) -> Bool {
+    text.reduce(0) { $0 + (quotedWidth($1) > 1 ? 2 : 0) } > text.count
   }
 
   /// Appends one encoded word of at most `room` characters with the start of `text`; gives where the rest begins.

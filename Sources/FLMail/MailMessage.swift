@@ -28,7 +28,8 @@ public struct MailMessage: Sendable {
     public var date: Timestamp
     /// What its placeholders become.
     public var values: PlaceholderValues
-    /// The https address that a POST to unsubscribes at once (RFC 8058); nil for none.
+    /// The https address that a POST to unsubscribes at once (RFC 8058); nil for none. One of more than 900 bytes is
+    /// left out.
     public var oneClickURL: String?
     /// An address to send a message to that unsubscribes, without `mailto:`; may have a `?subject=…`.
     public var unsubscribeAddress: String?
@@ -158,28 +159,30 @@ public struct MailMessage: Sendable {
   }
 
   private func addUnsubscribing(_ recipient: Recipient, to head: inout HeaderWriter) {
-    guard recipient.oneClickURL != nil || recipient.unsubscribeAddress != nil else { return }
+    let url = recipient.oneClickURL.flatMap(Self.address)
+    let address = recipient.unsubscribeAddress.flatMap(Self.address)
+    guard url != nil || address != nil else { return }
     head.begin("List-Unsubscribe")
-    if let url = recipient.oneClickURL {
-      head.addWord("<".utf8 + Self.address(url) + ">".utf8)
-      if recipient.unsubscribeAddress != nil { head.addBytes(",".utf8) }
+    if let url {
+      head.addWord("<".utf8 + url + ">".utf8)
+      if address != nil { head.addBytes(",".utf8) }
     }
-    if let address = recipient.unsubscribeAddress {
-      head.addWord("<mailto:".utf8 + Self.address(address) + ">".utf8)
-    }
+    if let address { head.addWord("<mailto:".utf8 + address + ">".utf8) }
     head.end()
-    if recipient.oneClickURL != nil { head.add("List-Unsubscribe-Post", "List-Unsubscribe=One-Click") }
+    if url != nil { head.add("List-Unsubscribe-Post", "List-Unsubscribe=One-Click") }
   }
 
-  /// An address for between angle brackets: printable ASCII without those, others percent-encoded.
-  private static func address(_ text: String) -> [UInt8] {
+  /// An address for between angle brackets: printable ASCII without those, others percent-encoded. Nil for one of more
+  /// than 900 bytes, which no line has room for.
+  private static func address(_ text: String) -> [UInt8]? {
     var output = [UInt8]()
-    for byte in text.utf8.prefix(900) {
+    for byte in text.utf8 {
       if (0x21...0x7E).contains(byte), byte != UInt8(ascii: "<"), byte != UInt8(ascii: ">") {
         output.append(byte)
       } else {
         Escaping.appendPercent(byte, to: &output)
       }
+      if output.count > 900 { return nil }
     }
     return output
   }

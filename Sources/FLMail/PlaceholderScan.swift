@@ -30,8 +30,9 @@ struct PlaceholderScan {
         end += 1
       }
       guard end + 1 < source.count, source[end] == UInt8(ascii: "}") else {
-        note(.malformed(Self.text(source[start..<min(end, start + 40, source.count)])))
-        index = max(end, start + 2)
+        let stop = end + 1 < source.count ? end : source.count
+        note(.malformed(Self.text(source[start..<min(stop, start + 40)])))
+        index = stop
         continue
       }
       read(source, start..<end + 2)

@@ -1,16 +1,16 @@
 /// Quoted-printable (RFC 2045, section 6.7): lines of at most 76 characters of ASCII.
 enum QuotedPrintable {
-  private static let digits = Array("0123456789ABCDEF".utf8)
-
   /// Which bytes stand as they are wherever they are: printable but for `=`.
   private static let isPlain: [Bool] = (0..<256).map { (0x21...0x7E).contains($0) && $0 != 0x3D }
 
   /// Appends `=3D` for `=`.
   static func appendEscape(_ byte: UInt8, to output: inout [UInt8]) {
     output.append(UInt8(ascii: "="))
-    output.append(digits[Int(byte >> 4)])
-    output.append(digits[Int(byte & 15)])
+    output.append(digit(byte >> 4))
+    output.append(digit(byte & 15))
   }
+
+  private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 55 + value }
 
   /// Appends a text with any line ends, which become CR and LF; NUL is dropped. It ends with a line end, unless it is
   /// empty.
@@ -40,7 +40,8 @@ enum QuotedPrintable {
           switch byte {
           case 0x0D, 0x0A:
             if byte == 0x0D, index + 1 < text.count, text[index + 1] == 0x0A { index += 1 }
-            output.append(contentsOf: [0x0D, 0x0A])
+            output.append(0x0D)
+            output.append(0x0A)
             column = 0
           case 0: break
           case 0x20, 0x09:
@@ -70,7 +71,9 @@ enum QuotedPrintable {
   }
 
   private static func softBreak(_ output: inout [UInt8], _ column: inout Int) {
-    output.append(contentsOf: [0x3D, 0x0D, 0x0A])
+    output.append(0x3D)
+    output.append(0x0D)
+    output.append(0x0A)
     column = 0
   }
 }
