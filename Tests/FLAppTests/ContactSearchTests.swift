@@ -82,9 +82,10 @@ import Testing
     let anna = try house.account()
     let rows = (0..<1200).map { JSON.object(["email": .string("p\($0)@example.org"), "firstName": "Anna"]) }
     #expect(anna.post("/api/contacts/bulk", ["contacts": .array(rows)]).status == 200)
-    for query in ["anna", "an", "anna%20example", "anna&isBounced=false"] {
+    let counts = [("anna", 1000), ("an", 1000), ("anna%20example", 100), ("anna&isBounced=false", 100)]
+    for (query, count) in counts {
       let page = anna.get("/api/contacts?search=" + query)
-      #expect(page["total"] == 1000 && page["totalIsLowerBound"] == true && page.items.count == 25)
+      #expect(page["total"] == .integer(Int64(count)) && page["totalIsLowerBound"] == true && page.items.count == 25)
     }
     let all = anna.get("/api/contacts?isBounced=false")
     #expect(all["total"] == 1200 && all["totalIsLowerBound"] == false)
