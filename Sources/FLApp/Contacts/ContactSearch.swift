@@ -24,53 +24,66 @@ struct ContactSearch {
     let contact: ContactID
   }
 
+  /// What is known of the range of words that begin with one of `words`.
+  private struct Range {
+    let word: String
+    /// How many rows it has, counted up to a bound.
+    var rows = 0
+    /// How many contacts those are of.
+    var contacts = 0
+    /// Whether all rows have one word, so that no contact is there twice.
+    var isOneWord = false
+  }
+
   /// Contacts that match, in the order of their words, behind `cursor`; one more than `limit` where there are more. And
   /// how many there are at all, where one more than `mostCounted` stands for more.
   func page(behind cursor: Cursor?, limit: Int) throws -> (hits: [Hit], total: Int) {
-    guard !words.isEmpty else { return ([], 0) }
-    let counts = try rangeCounts()
-    guard let rarest = counts.indices.min(by: { counts[$0].rows < counts[$1].rows }), counts[rarest].rows > 0
-    else { return ([], 0) }
-    let first = words[rarest]
-    let others = words.enumerated().filter { $0.offset != rarest }.map(\.element)
-    if others.isEmpty && filter.isEmpty {
-      let count = counts[rarest]
-      let hits = try walk(first, [], behind: cursor, limit: limit + 1)
-      // A contact may be in the range by two of its words.
-      if count.rows <= Self.mostCounted || count.contacts > Self.mostCounted { return (hits, count.contacts) }
-      return (hits, try walk(first, [], behind: nil, limit: Self.mostCounted + 1).count)
+    var ranges = try ranges().sorted { $0.rows < $1.rows }
+    guard let first = ranges.first, first.rows > 0 else { return ([], 0) }
+    ranges.removeFirst()
+    let others = ranges.map(\.word)
+    let isCounted = first.rows <= Self.mostCounted || first.contacts > Self.mostCounted
+    if others.isEmpty && filter.isEmpty && isCounted {
+      return (try walk(first, [], behind: cursor, limit: limit + 1), first.contacts)
     }
     let all = try walk(first, others, behind: nil, limit: Self.mostCounted + 1)
     guard cursor != nil else { return (Array(all.prefix(limit + 1)), all.count) }
     return (try walk(first, others, behind: cursor, limit: limit + 1), all.count)
   }
 
-  /// How many rows the range of each word has, and how many contacts they are of, counted up to a bound.
-  private func rangeCounts() throws -> [(rows: Int, contacts: Int)] {
+  private func ranges() throws -> [Range] {
+    var ranges = words.map { Range(word: $0) }
+    guard !ranges.isEmpty else { return [] }
     let parts = words.enumerated().map { index, word -> SQL in
-      """
-      SELECT \(index) AS position, COUNT(*) AS n, COUNT(DISTINCT contact_id) AS contacts FROM
-        (SELECT w.contact_id FROM contact_words w WHERE w.account_id = \(account) AND \(range("w", word))
-         LIMIT \(Self.mostCounted + 1)) r
-      """
+      let condition: SQL = "FROM contact_words w WHERE w.account_id = \(account) AND \(range("w", word))"
+      return """
+        SELECT \(index) AS position, COUNT(*) AS n, COUNT(DISTINCT contact_id) AS contacts,
+          (SELECT w.word \(condition) ORDER BY w.word LIMIT 1)
+            = (SELECT w.word \(condition) ORDER BY w.word DESC LIMIT 1) AS is_one
+        FROM (SELECT w.contact_id \(condition) LIMIT \(Self.mostCounted + 1)) r
+        """
     }
-    var counts = Array(repeating: (rows: 0, contacts: 0), count: words.count)
     for row in try queries.rows(parts.joined(by: " UNION ALL ")) {
-      counts[try row["position"]] = (try row["n"], try row["contacts"])
+      let position: Int = try row["position"]
+      ranges[position].rows = try row["n"]
+      ranges[position].contacts = try row["contacts"]
+      ranges[position].isOneWord = try row["is_one"] ?? false
     }
-    return counts
+    return ranges
   }
 
   /// The scalar subqueries have a LIMIT, so that the optimizer leaves them where they are: made into joins, one of them
   /// could come to stand first, and its whole range be read.
-  private func walk(_ first: String, _ others: [String], behind cursor: Cursor?, limit: Int) throws -> [Hit] {
-    var conditions: [SQL] = [
-      "w.account_id = \(account)", range("w", first),
-      """
-      (SELECT e.word FROM contact_words e WHERE e.contact_id = w.contact_id AND e.word >= \(first)
-       AND e.word < w.word LIMIT 1) IS NULL
-      """,
-    ]
+  private func walk(_ first: Range, _ others: [String], behind cursor: Cursor?, limit: Int) throws -> [Hit] {
+    var conditions: [SQL] = ["w.account_id = \(account)", range("w", first.word)]
+    if !first.isOneWord {
+      // A contact may be in the range by several of its words, and is found by the first.
+      conditions.append(
+        """
+        (SELECT e.word FROM contact_words e WHERE e.contact_id = w.contact_id AND e.word >= \(first.word)
+         AND e.word < w.word LIMIT 1) IS NULL
+        """)
+    }
     for word in others {
       conditions.append(
         """

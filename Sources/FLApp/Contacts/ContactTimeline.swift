@@ -105,11 +105,11 @@ struct ContactTimeline {
     let own: SQL = "contacts c WHERE c.id = \(contact) AND c.account_id = \(account)"
     let notes: SQL = "contact_notes n JOIN contacts c ON c.id = n.contact_id"
     let members: SQL = """
-      contact_group_members m JOIN contact_groups g ON g.id = m.group_id
+      contact_group_members m STRAIGHT_JOIN contact_groups g ON g.id = m.group_id
       WHERE m.contact_id = \(contact) AND g.account_id = \(account)
       """
     let mails: SQL = """
-      mailing_recipients r JOIN mailings m ON m.id = r.mailing_id
+      mailing_recipients r STRAIGHT_JOIN mailings m ON m.id = r.mailing_id
       WHERE r.contact_id = \(contact) AND m.account_id = \(account)
       """
     func mailing(_ kind: ContactEvent.Kind, _ time: SQL, reason: SQL = "NULL", _ condition: SQL = "TRUE")
@@ -143,7 +143,8 @@ struct ContactTimeline {
     let parts = sources.map { source -> SQL in
       """
       (SELECT \(source.kind.rawValue) AS event_kind, \(source.time) AS event_at, \(source.id) AS event_id,
-         \(source.text) AS event_text, \(source.reason) AS event_reason
+         CAST(\(source.text) AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin AS event_text,
+         CAST(\(source.reason) AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin AS event_reason
        FROM \(source.from) AND \(source.time) IS NOT NULL AND \(condition(source, behind: place))
        ORDER BY event_at DESC, event_id LIMIT \(limit))
       """
