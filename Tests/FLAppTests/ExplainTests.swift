@@ -229,7 +229,7 @@ final class Listener: Queries {
     let rows = WebhookDeliveryRows(endpoint: id, reach: .all, queries: listener)
     #expect(try rows.list(nil, before: nil, limit: 26).count == 26)
     #expect(try WebhookQueue.purge(limit: 10, on: listener, at: .now) >= 0)
-    #expect(ContinuousClock.now - clock < .seconds(2))
+    #expect(ContinuousClock.now - clock < .seconds(5))
     for statement in listener.heard + claims {
       for step in try database.rows("EXPLAIN \(statement)") {
         let (table, type): (String?, String?) = (try step["table"], try step["type"])
@@ -237,9 +237,11 @@ final class Listener: Queries {
         #expect(!isLarge || !["ALL", "index"].contains(type), "\(statement)")
       }
     }
-    // One look for each endpoint, however much waits.
+    // One look for each endpoint, however much waits: the first in the order of the index.
     let plan = try database.rows("EXPLAIN \(listener.heard[0])")
-    let extra: [String?] = try plan.map { try $0["Extra"] }
-    #expect(extra.contains { $0?.contains("index for group-by") == true }, "\(extra)")
+    let (type, key, extra): (String?, String?, String?) = try (
+      plan[1]["type"], plan[1]["key"], plan[1]["Extra"]
+    )
+    #expect(type == "ref" && key == "webhook_deliveries_due" && extra?.contains("filesort") == false)
   }
 }
