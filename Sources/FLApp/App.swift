@@ -106,6 +106,7 @@ public final class App: Sendable {
           codes: QRCodeService(database: database, links: links, generations: generations, maker: qrCodes),
           clicks: clicks
         ).routes,
+        ContactRoutes(database: database).routes,
         TagRoutes(database: database).routes,
         clicks.routes,
         FileRoutes(database: database, files: files, delivery: delivery).routes,
@@ -140,9 +141,9 @@ public final class App: Sendable {
       """,
     tags: [
       ("Links", "Short links and their tags."), ("QR codes", "Symbols that lead to links."),
-      ("Tags", "Labels of links."),
+      ("Contacts", "People, and whether mailings may go to them."),
+      ("Tags", "Labels of links and contacts."),
       ("Statistics", "Who followed the links."),
-      ("Contacts", "People, by their e-mail addresses; imports and exports."),
       ("Files", "Files to download, and to lead links to."),
       ("GeoIP", "Where addresses are."),
       ("Authentication", "Accounts, log-ins and passwords."), ("API keys", "Scoped keys for programs."),

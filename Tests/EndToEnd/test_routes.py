@@ -1,5 +1,6 @@
 """The rules that hold for every operation of the API, asked of each one the document names."""
 
+import re
 import uuid
 
 import pytest
@@ -15,6 +16,13 @@ BODIES = {
     ("put", "/api/links/{id}/tags"): {"tags": ["spring"]},
     ("post", "/api/links/{id}/tags"): {"tags": ["spring"]},
     ("post", "/api/tags/{id}/merge"): {"into": MISSING_ID},
+    ("put", "/api/contacts/{id}/tags"): {"tags": ["spring"]},
+    ("post", "/api/contacts/{id}/tags"): {"tags": ["spring"]},
+    ("post", "/api/contacts/{id}/merge"): {"contactIds": [MISSING_ID]},
+    ("post", "/api/contacts/{id}/phones"): {"number": "+41 79 123 45 67"},
+    ("post", "/api/contacts/{id}/addresses"): {"city": "Bern"},
+    ("post", "/api/contacts/{id}/websites"): {"url": "https://example.org/"},
+    ("post", "/api/contacts/{id}/notes"): {"body": "called"},
 }
 
 
@@ -67,8 +75,13 @@ class Operation:
             named.setdefault("json", BODIES.get((self.method, self.path), {}))
         if self.has_form:
             named.setdefault("files", {"file": ("a.txt", b"a file")})
-        return actor.request(self.method.upper(), path or self.path.replace("{id}", MISSING_ID)
-                             .replace("{name}", "spring").replace("{ip}", "8.8.8.8"), **named)
+        return actor.request(self.method.upper(), path or fill(self.path, MISSING_ID), **named)
+
+
+def fill(path, identifier, **parts):
+    """The path with the id of its resource, the ids of what is in it, and something for all else that varies."""
+    path = path.replace("{id}", identifier).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+    return re.sub(r"\{(\w+Id)\}", lambda match: parts.get(match[1], MISSING_ID), path)
 
 
 def own_path(operation, account):
@@ -91,9 +104,15 @@ def own_path(operation, account):
                                              files={"file": ("a.csv", b"email\na@example.org\n")}))["id"]
     elif path.startswith("/api/files/{id}"):
         identifier = account.file()["id"]
+    elif path.startswith("/api/contacts/{id}"):
+        contact = created(account.post("/api/contacts", {
+            "email": f"{uuid.uuid4()}@example.org", "tags": ["spring"], "phones": [{"number": "1"}],
+            "addresses": [{"city": "Bern"}], "websites": [{"url": "https://example.org/"}], "notes": [{"body": "a"}]}))
+        return fill(path, contact["id"], phoneId=contact["phones"][0]["id"], noteId=contact["notes"][0]["id"],
+                    addressId=contact["addresses"][0]["id"], websiteId=contact["websites"][0]["id"])
     else:
         pytest.fail(f"this test does not know how to make what {path} is about: teach it")
-    return path.replace("{id}", identifier).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+    return fill(path, identifier)
 
 
 def each(operations, check):
@@ -210,7 +229,7 @@ def test_ids_that_are_none_do_not_exist(operations, owner):
             return False
         for nonsense in ("1", "nonsense", "null", "00000000-0000-0000-0000-000000000000", "%27%20OR%201=1",
                          "../../etc/passwd".replace("/", "%2F"), "é", "x" * 300):
-            answer = operation.send(owner, operation.path.replace("{id}", nonsense).replace("{name}", "spring").replace("{ip}", "8.8.8.8"))
+            answer = operation.send(owner, fill(operation.path, nonsense))
             problem(answer, 404, "not_found")
 
     each(operations, check)
@@ -222,7 +241,7 @@ def test_an_undeclared_method_is_refused_with_those_allowed(document, owner):
         if not path.startswith("/api/"):
             continue
         declared = {method.upper() for method in METHODS if method in item}
-        target = path.replace("{id}", MISSING_ID).replace("{name}", "spring").replace("{ip}", "8.8.8.8")
+        target = fill(path, MISSING_ID)
         for method in {method.upper() for method in METHODS} - declared | {"TRACE", "BREW"}:
             answer = owner.request(method, target)
             allowed = {word.strip() for word in answer.headers.get("Allow", "").split(",")}

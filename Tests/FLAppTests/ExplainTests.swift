@@ -7,7 +7,7 @@ import Testing
 @testable import FLApp
 
 /// Passes statements on and keeps them.
-private final class Listener: Queries {
+final class Listener: Queries {
   let database: Database
   private(set) var heard: [SQL] = []
 

@@ -211,6 +211,19 @@ struct Client: Sendable {
   }
 }
 
+extension Client {
+  /// Makes a contact with an address of its own, unless `members` have one.
+  func contact(_ members: JSONObject = [:]) throws -> Answer {
+    var members = members
+    if members["email"] == nil {
+      members["email"] = .string("bob-\(UInt64.random(in: 0...UInt64.max))@example.org")
+    }
+    let made = post("/api/contacts", .object(members))
+    try #require(made.status == 201, "\(made)")
+    return made
+  }
+}
+
 /// What came back.
 struct Answer: Sendable, CustomStringConvertible {
   let status: Int

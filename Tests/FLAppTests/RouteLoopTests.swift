@@ -15,15 +15,26 @@ import Testing
   /// The path with something in its varying segments.
   private func path(_ route: FLApp.Route, id: String = "019a0000-0000-7000-8000-000000000000") -> String {
     route.path.replacing("{id}", with: id).replacing("{name}", with: "x")
+      .replacing(/\{[a-zA-Z]+Id\}/, with: "019a0000-0000-7000-8000-000000000000")
   }
 
   /// A body that an operation takes.
   private func body(_ route: FLApp.Route) -> JSON? {
     guard route.body != nil else { return nil }
-    if route.path == "/api/links/{id}/tags" { return ["tags": ["x"]] }
+    if route.path.hasSuffix("/{id}/tags") { return ["tags": ["x"]] }
+    if let part = Self.parts[route.path] { return part }
+    if route.path == "/api/contacts/{id}/merge" {
+      return ["contactIds": ["019a0000-0000-7000-8000-000000000000"]]
+    }
     if route.path.hasSuffix("/merge") { return ["into": "019a0000-0000-7000-8000-000000000000"] }
     return [:]
   }
+
+  private static let parts: [String: JSON] = [
+    "/api/contacts/{id}/phones": ["number": "1"], "/api/contacts/{id}/addresses": ["city": "x"],
+    "/api/contacts/{id}/notes": ["body": "x"],
+    "/api/contacts/{id}/websites": ["url": "https://example.org/"],
+  ]
 
   @Test func thereAreRoutes() { #expect(routes.count > 30) }
 
@@ -95,15 +106,16 @@ import Testing
     let fileID = try anna.upload([1, 2, 3]).string("id")
     let codeID = try anna.post("/api/qrcodes", ["destinationUrl": "https://example.org/"]).string("id")
     let importID = try anna.importing("email\na@example.org\n").string("id")
+    let contact = try anna.contact()
     let owned = [
       "/api/contacts/imports/": importID,
-      "/api/qrcodes/": codeID,
+      "/api/contacts/": try contact.string("id"), "/api/qrcodes/": codeID,
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]
     var seen = 0
     for route in routes where route.path.contains("{id}") {
       let id = try #require(
-        owned.first { route.path.hasPrefix($0.key) }?.value,
+        owned.filter { route.path.hasPrefix($0.key) }.max { $0.key.count < $1.key.count }?.value,
         "say here whose id \(route.path) has")
       let answer = stranger.send(route.method, path(route, id: id), [:], body(route))
       #expect(answer.status == 404 && answer.code == "not_found", "\(route.operation)")
@@ -118,6 +130,7 @@ import Testing
     // Nothing of it has changed.
     let after = anna.get("/api/links/" + linkID)
     #expect(after.bytes == link.bytes && after.headers[.eTag] == link.headers[.eTag])
+    #expect(anna.get(try contact.path("/api/contacts")).bytes == contact.bytes)
     #expect(anna.get("/api/api-keys/" + keyID)["revokedAt"] == JSON.null)
   }
 

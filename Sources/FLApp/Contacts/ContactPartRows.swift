@@ -52,6 +52,13 @@ struct ContactPartRows<Part: ContactPart> {
     try queries.run("DELETE FROM \(Part.table) WHERE id = \(id) AND contact_id = \(contact)") > 0
   }
 
+  /// Gives parts to another contact.
+  func move(_ ids: [ID<Part>], to contact: ContactID) throws {
+    try ids.inBatches { batch in
+      try queries.run("UPDATE \(Part.table) SET contact_id = \(contact) WHERE id IN (\(Array(batch)))")
+    }
+  }
+
   /// Makes `parts` all that a contact has. Those whose ids it has stay themselves.
   func replace(_ parts: [Part], of contact: ContactID, at now: Timestamp) throws {
     let old = Dictionary(

@@ -17,7 +17,7 @@ struct CustomFields: Sendable, Equatable {
   func merged(with changes: CustomFields) -> CustomFields {
     var result = self
     for member in changes.members.members {
-      result.members[member.name] = member.value == .null ? nil : member.value
+      result.members[member.name] = member.unlessNull
     }
     return result
   }
@@ -34,6 +34,11 @@ struct CustomFields: Sendable, Equatable {
     reading.refuse("too_long", "A contact may have at most \(Self.most) of these; it would have \(count).")
     return false
   }
+}
+
+extension JSONObject.Member {
+  /// What a merge patch has of this member; nil where it takes it away. (In an expression of type `JSON`, `nil` is null.)
+  var unlessNull: JSON? { if value == .null { Optional.none } else { value } }
 }
 
 /// As the JSON text that a column holds; none are NULL there.

@@ -83,39 +83,13 @@ struct LinkRoutes {
   }
 
   private var tags: [Route] {
-    [
-      Route(
-        .get, "/api/links/{id}/tags", "listLinkTags", access: .scope(.links), tag: "Links",
-        summary: "Read a link's tags", .path("id", .id(), "The link's id."), reply: .ok(TagNames.answer),
-        handler: { call, id in try find(call, id).tags }),
-      Route(
-        .put, "/api/links/{id}/tags", "replaceLinkTags", access: .scope(.links), tag: "Links",
-        summary: "Replace a link's tags", .path("id", .id(), "The link's id."), body: TagNames.shape,
-        reply: .ok(TagNames.answer),
-        handler: { call, list, id in
-          try change(call, id) { tags in
-            try tags.removeAll(from: id)
-            try tags.add(list.tags, to: id, at: call.now)
-          }
-        }),
-      Route(
-        .post, "/api/links/{id}/tags", "addLinkTags", access: .scope(.links), tag: "Links",
-        summary: "Add tags to a link", .path("id", .id(), "The link's id."), body: TagNames.shape,
-        reply: .ok(TagNames.answer),
-        handler: { call, list, id in
-          try change(call, id) { tags in try tags.add(list.tags, to: id, at: call.now) }
-        }),
-      Route(
-        .delete, "/api/links/{id}/tags/{name}", "removeLinkTag", access: .scope(.links), tag: "Links",
-        summary: "Take a tag from a link", .path("id", .id(), "The link's id."),
-        .path("name", Shape<String>.string, "The tag's name."),
-        reply: .noContent,
-        handler: { call, id, name in
-          _ = try change(call, id) { tags in
-            guard try tags.remove(name, from: id) else { throw Problem.notFound }
-          }
-        }),
-    ]
+    TaggingRoutes<Link>(
+      base: "/api/links", noun: "Link", scope: .links, tag: "Links",
+      read: { call, id in try find(call, id).tags },
+      change: { call, id, change in
+        try links.changeTags(of: id, account: call.caller.account, at: call.now, change)
+      }
+    ).routes
   }
 
   private static let search: Shape<String?> = .optional(.text(0...255))
@@ -174,10 +148,6 @@ struct LinkRoutes {
       }
     }
     return result
-  }
-
-  private func change(_ call: Call, _ id: LinkID, _ change: (TagRows) throws -> Void) throws -> [String] {
-    try links.changeTags(of: id, account: call.caller.account, at: call.now, change)
   }
 }
 

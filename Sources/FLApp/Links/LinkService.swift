@@ -142,12 +142,7 @@ struct LinkService: Sendable {
     try database.transaction { connection in
       let links = LinkRows(account: account, queries: connection)
       guard try links.lock(id) != nil else { throw Problem.notFound }
-      let tags = TagRows(account: account, queries: connection)
-      try change(tags)
-      let names = try tags.names(of: [id])[id] ?? []
-      guard names.count <= TagName.most else {
-        throw Problem.invalid("tags", "too_long", "A link may have at most \(TagName.most) tags.")
-      }
+      let names = try TagRows(account: account, queries: connection).changing(id, change)
       try links.touch(id, at: now)
       return names
     }

@@ -69,7 +69,18 @@ struct TagRows {
     }
   }
 
-  /// Which of `tags` each of `subjects` has.
+  /// Takes tags from many things.
+  func remove<Subject: Taggable>(_ tags: [TagID], from subjects: [ID<Subject>]) throws {
+    guard !tags.isEmpty else { return }
+    try subjects.inBatches { batch in
+      _ = try queries.run(
+        """
+        DELETE FROM \(Subject.tagTable) WHERE \(Subject.tagColumn) IN (\(Array(batch))) AND tag_id IN (\(tags))
+        """)
+    }
+  }
+
+  /// Which tags each of `subjects` has.
   func tags<Subject: Taggable>(of subjects: [ID<Subject>]) throws -> [ID<Subject>: Set<TagID>] {
     var tags: [ID<Subject>: Set<TagID>] = [:]
     try subjects.inBatches { batch in
@@ -101,6 +112,20 @@ struct TagRows {
       """)
     try count(on: subject)
     return removed > 0
+  }
+
+  /// Changes the tags of something by `change`; answers what it has then.
+  /// - Throws: `Problem` 422 where it would have too many, and what `change` throws.
+  @discardableResult
+  func changing<Subject: Taggable>(_ subject: ID<Subject>, _ change: (TagRows) throws -> Void) throws
+    -> [String]
+  {
+    try change(self)
+    let names = try names(of: [subject])[subject] ?? []
+    guard names.count <= TagName.most else {
+      throw Problem.invalid("tags", "too_long", "There may be at most \(TagName.most) tags on one thing.")
+    }
+    return names
   }
 
   // MARK: Tags by themselves
@@ -192,7 +217,7 @@ struct TagRows {
 }
 
 /// What tags can be put on.
-protocol Taggable {
+protocol Taggable: SendableMetatype {
   /// The table of which tag is on what.
   static var tagTable: SQL { get }
   /// Its column beside `tag_id`.

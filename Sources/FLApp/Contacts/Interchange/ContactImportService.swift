@@ -35,6 +35,8 @@ struct ContactImportService: Sendable {
 
   /// How long a process may take for a thousand rows before others take it for dead.
   static let lease = Duration.seconds(60)
+  /// How long whoever sends a small file waits for it; what is left then goes on in the background.
+  static let mostWaiting = Duration.seconds(5)
   /// After this, an import on which nobody works is given up.
   static let patience = Duration.seconds(2 * 86_400)
 
@@ -131,13 +133,13 @@ struct ContactImportService: Sendable {
     let new = ContactImport(
       id: ContactImportID(at: now), account: account, fileName: upload.name.text, format: upload.format,
       options: upload.options, status: isSmall ? .running : .queued, size: upload.file.size, position: 0,
-      line: 1,
       errors: [], createdAt: now, startedAt: isSmall ? now : nil)
     let rows = ContactImportRows(account: account, queries: database)
     try keep(upload.file, as: new.id)
     try rows.insert(new, leasedUntil: isSmall ? now + Self.lease : nil)
     guard isSmall else { return new }
-    try run(new, upload.contacts, clock: { now }, until: { false })
+    let deadline = ContinuousClock.now + Self.mostWaiting
+    try run(new, upload.contacts, clock: { now }, until: { ContinuousClock.now > deadline })
     return try rows.find(new.id) ?? new
   }
 
