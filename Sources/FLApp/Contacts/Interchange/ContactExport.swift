@@ -4,45 +4,17 @@ import FLMariaDB
 import FLValues
 import Foundation
 
-/// Which contacts are exported.
-struct ContactExportFilter: Sendable {
-  var group: ID<ContactMembership>?
-  var tag: String?
-  var isBounced: Bool?
-  var isUnsubscribed: Bool?
-}
-
 /// Every SQL statement about the contacts that an account exports.
 struct ContactExportRows {
   let account: AccountID
   let queries: any Queries
 
-  private func condition(_ filter: ContactExportFilter) -> SQL {
-    var conditions: [SQL] = ["c.account_id = \(account)"]
-    if let group = filter.group {
-      conditions.append(
-        """
-        EXISTS (SELECT 1 FROM contact_group_members m WHERE m.group_id = \(group) AND m.contact_id = c.id)
-        """)
-    }
-    if let tag = filter.tag {
-      conditions.append(
-        """
-        EXISTS (SELECT 1 FROM contact_tags ct JOIN tags t ON t.id = ct.tag_id
-          WHERE ct.contact_id = c.id AND t.account_id = \(account) AND t.name = \(tag))
-        """)
-    }
-    if let isBounced = filter.isBounced {
-      conditions.append(isBounced ? "c.bounced_at IS NOT NULL" : "c.bounced_at IS NULL")
-    }
-    if let isUnsubscribed = filter.isUnsubscribed {
-      conditions.append(isUnsubscribed ? "c.unsubscribed_at IS NOT NULL" : "c.unsubscribed_at IS NULL")
-    }
-    return conditions.joined(by: " AND ")
+  private func condition(_ filter: ContactFilter) -> SQL {
+    (["c.account_id = \(account)"] + filter.rowConditions(of: account)).joined(by: " AND ")
   }
 
   /// The next contacts behind `last`, by their ids, with all that belongs to them.
-  func page(_ filter: ContactExportFilter, behind last: ContactID?, limit: Int) throws -> [Contact] {
+  func page(_ filter: ContactFilter, behind last: ContactID?, limit: Int) throws -> [Contact] {
     let behind: SQL = last.map { "AND c.id > \($0)" } ?? ""
     let rows = try queries.rows(
       """
@@ -53,7 +25,7 @@ struct ContactExportRows {
   }
 
   /// The names of the custom fields, in alphabetical order, of up to `limit` sets of them.
-  func customNames(_ filter: ContactExportFilter, limit: Int) throws -> [String] {
+  func customNames(_ filter: ContactFilter, limit: Int) throws -> [String] {
     let rows = try queries.rows(
       """
       SELECT DISTINCT JSON_KEYS(c.custom_fields) AS names FROM contacts c
@@ -85,7 +57,7 @@ struct ContactExport {
 
   /// The file, open and without a name.
   /// - Throws: `Problem` 503 where the disk does not take it; `DatabaseError`.
-  func file(_ format: ContactFileFormat, _ filter: ContactExportFilter, withMark: Bool) throws -> FileBody {
+  func file(_ format: ContactFileFormat, _ filter: ContactFilter, withMark: Bool) throws -> FileBody {
     let file = try FileStore(directory: directory).stage()
     // The name goes with `file`, at the end of this; the bytes stay as long as the answer is open.
     switch format {
@@ -97,7 +69,7 @@ struct ContactExport {
     return FileBody(adopting: descriptor, range: 0..<file.size)
   }
 
-  private func writeCSV(to file: StagedFile, _ filter: ContactExportFilter, withMark: Bool) throws {
+  private func writeCSV(to file: StagedFile, _ filter: ContactFilter, withMark: Bool) throws {
     let rows = ContactExportRows(account: account, queries: database)
     let names = Array(try rows.customNames(filter, limit: 5000).prefix(Self.mostCustomNames))
     var writer = CSVWriter(mark: withMark)
@@ -109,7 +81,7 @@ struct ContactExport {
     try writer.take().withUnsafeBytes { try file.append($0) }
   }
 
-  private func writeCards(to file: StagedFile, _ filter: ContactExportFilter) throws {
+  private func writeCards(to file: StagedFile, _ filter: ContactFilter) throws {
     var writer = VCardWriter()
     try forEachPage(filter) { contacts in
       for contact in contacts { writer.card(VCard(contact)) }
@@ -117,7 +89,7 @@ struct ContactExport {
     }
   }
 
-  private func forEachPage(_ filter: ContactExportFilter, _ use: ([Contact]) throws -> Void) throws {
+  private func forEachPage(_ filter: ContactFilter, _ use: ([Contact]) throws -> Void) throws {
     let rows = ContactExportRows(account: account, queries: database)
     var last: ContactID?
     while true {

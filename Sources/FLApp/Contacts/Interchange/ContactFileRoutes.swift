@@ -32,7 +32,7 @@ struct ContactFileRoutes {
         handler: { call, format, group, tag, isBounced, isUnsubscribed, mark in
           try export(
             call, format,
-            ContactExportFilter(group: group, tag: tag, isBounced: isBounced, isUnsubscribed: isUnsubscribed),
+            ContactFilter(tag: tag, group: group, isBounced: isBounced, isUnsubscribed: isUnsubscribed),
             mark)
         }),
       Route(
@@ -102,7 +102,7 @@ struct ContactFileRoutes {
   private static let mark: Shape<Bool> = Shape<Bool>.bool.defaulting(to: false)
 
   func export(
-    _ call: Call, _ format: ContactFileFormat, _ filter: ContactExportFilter, _ mark: Bool
+    _ call: Call, _ format: ContactFileFormat, _ filter: ContactFilter, _ mark: Bool
   ) throws -> Response {
     let account = try call.caller.account
     if let group = filter.group,

@@ -35,6 +35,8 @@ struct ContactImportService: Sendable {
 
   /// How long a process may take for a thousand rows before others take it for dead.
   static let lease = Duration.seconds(60)
+  /// How long whoever sends a small file waits for it; what is left then goes on in the background.
+  static let mostWaiting = Duration.seconds(5)
   /// After this, an import on which nobody works is given up.
   static let patience = Duration.seconds(2 * 86_400)
 
@@ -136,7 +138,8 @@ struct ContactImportService: Sendable {
     try keep(upload.file, as: new.id)
     try rows.insert(new, leasedUntil: isSmall ? now + Self.lease : nil)
     guard isSmall else { return new }
-    try run(new, upload.contacts, clock: { now }, until: { false })
+    let deadline = ContinuousClock.now + Self.mostWaiting
+    try run(new, upload.contacts, clock: { now }, until: { ContinuousClock.now > deadline })
     return try rows.find(new.id) ?? new
   }
 

@@ -204,10 +204,12 @@ enum ContactText {
     let parts = split(text, at: ";")
     let tags = parts.count > 1 ? parts : split(text, at: ",")
     var seen: Set<String> = []
-    return tags.map { unescaped($0).trimmingCharacters(in: .whitespaces) }
+    return tags.map { $0.trimmingCharacters(in: .whitespaces) }
+      // Mailchimp's are in quotes.
       .map {
         $0.count > 1 && $0.hasPrefix("\"") && $0.hasSuffix("\"") ? String($0.dropFirst().dropLast()) : $0
       }
+      .map { unescaped($0) }
       .filter { !$0.isEmpty && seen.insert($0.lowercased()).inserted }
   }
 
@@ -215,11 +217,14 @@ enum ContactText {
   static func joined(_ texts: [String]) -> String {
     texts.map { text in
       text.reduce(into: "") { result, sign in
-        if sign == ";" || sign == "," || sign == "\\" { result.append("\\") }
+        if separators.contains(sign) { result.append("\\") }
         result.append(sign)
       }
     }.joined(separator: ";")
   }
+
+  /// What has a backslash before it inside of a tag.
+  private static let separators: Set<Character> = [";", ",", "\\", "\""]
 
   private static func split(_ text: String, at sign: Character) -> [String] {
     var parts = [""]
@@ -238,7 +243,7 @@ enum ContactText {
   private static func unescaped(_ text: String) -> String {
     var isEscaped = false
     return text.reduce(into: "") { result, sign in
-      if isEscaped && sign != ";" && sign != "," && sign != "\\" { result.append("\\") }
+      if isEscaped && !separators.contains(sign) { result.append("\\") }
       if sign == "\\" && !isEscaped {
         isEscaped = true
       } else {
