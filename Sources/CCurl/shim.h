@@ -81,6 +81,12 @@ static inline long fl_curl_status(const struct fl_curl *_Nonnull curl, CURL *_No
   curl->curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
   return status;
 }
+/// How many bytes of requests were sent.
+static inline long fl_curl_sent(const struct fl_curl *_Nonnull curl, CURL *_Nonnull handle) {
+  long bytes = 0;
+  curl->curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE, &bytes);
+  return bytes;
+}
 /// The seconds of a Retry-After; 0 where there is none.
 static inline int64_t fl_curl_retry_after(const struct fl_curl *_Nonnull curl, CURL *_Nonnull handle) {
   curl_off_t seconds = 0;

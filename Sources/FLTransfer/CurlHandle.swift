@@ -80,6 +80,8 @@ import CCurl
 
   /// The last status of HTTP; 0 where there is none.
   var status: Int { unsafe fl_curl_status(library, curl) }
+  /// Whether a request was sent.
+  var hasSent: Bool { unsafe fl_curl_sent(library, curl) > 0 }
   /// The seconds of the Retry-After (RFC 9110, section 10.2.3), whichever form it has; 0 where there is none.
   var retryAfterSeconds: Int { unsafe Int(fl_curl_retry_after(library, curl)) }
   /// The socket of a handle that only connected; -1 where there is none.

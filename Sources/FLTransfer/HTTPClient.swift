@@ -89,7 +89,7 @@ public final class HTTPClient: Sendable {
       // Any coding that libcurl knows.
       handle.set(CURLOPT_ACCEPT_ENCODING, "")
       let code = transfer.perform(handle)
-      guard code == CURLE_OK else { throw transfer.isCut ? .tooLarge : transfer.failure(code) }
+      guard code == CURLE_OK else { throw transfer.isCut ? .tooLarge : transfer.failure(code, handle) }
       return transfer.reply(handle)
     }
   }
@@ -123,7 +123,7 @@ public final class HTTPClient: Sendable {
         return transfer.perform(handle)
       }
       withExtendedLifetime(fields) {}
-      guard code == CURLE_OK || transfer.isHeadComplete else { throw transfer.failure(code) }
+      guard code == CURLE_OK || transfer.isHeadComplete else { throw transfer.failure(code, handle) }
       if code != CURLE_OK { transfer.isCut = true }
       return transfer.reply(handle)
     }
@@ -210,8 +210,10 @@ private final class Transfer {
       status: handle.status, body: body, isCut: isCut, retryAfterSeconds: wait > 0 ? wait : nil)
   }
 
-  func failure(_ code: CURLcode) -> HTTPClient.Failure {
+  func failure(_ code: CURLcode, _ handle: CurlHandle) -> HTTPClient.Failure {
     switch code {
+    // An answer without a header is of an unsupported protocol too.
+    case CURLE_UNSUPPORTED_PROTOCOL where handle.hasSent: .broken(code: Int(code.rawValue))
     case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .badAddress
     case CURLE_COULDNT_CONNECT where wasForbidden: .forbiddenAddress
     case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT: .unreachable

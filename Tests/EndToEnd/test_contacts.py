@@ -81,7 +81,7 @@ def test_ten_thousand_rows_come_in_one_request(anna):
         (17, "body", "invalid_type"), (18, "email", "invalid_email")]
     page = ok(anna.get("/api/contacts", params={"tag": "bulk"}))
     assert page["total"] == 9998 and page["totalIsLowerBound"] is False
-    found = ok(anna.get("/api/contacts", params={"search": "first7"}))
+    found = ok(anna.get("/api/contacts", params={"search": "first"}))
     assert found["total"] == 1000 and found["totalIsLowerBound"] is True
     assert ok(anna.post("/api/contacts/bulk", ask, timeout=120))["skipped"] == 9998
 

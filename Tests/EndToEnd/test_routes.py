@@ -100,6 +100,9 @@ def own_path(operation, account):
         identifier = created(account.post("/api/tags", {"name": str(uuid.uuid4())}))["id"]
     elif path.startswith("/api/api-keys/{id}"):
         identifier = account.new_key()["id"]
+    elif path.startswith("/api/contacts/imports/{id}"):
+        identifier = created(account.request("POST", "/api/contacts/import",
+                                             files={"file": ("a.csv", b"email\na@example.org\n")}))["id"]
     elif path.startswith("/api/files/{id}"):
         identifier = account.file()["id"]
     elif "/webhooks/{id}" in path:

@@ -8,10 +8,10 @@ import Testing
 
 /// Passes statements on and keeps them.
 final class Listener: Queries {
-  let database: Database
+  let database: any Queries
   private(set) var heard: [SQL] = []
 
-  init(_ database: Database) { self.database = database }
+  init(_ database: any Queries) { self.database = database }
 
   func rows(_ sql: SQL) throws -> [Row] {
     heard.append(sql)
@@ -195,5 +195,51 @@ final class Listener: Queries {
     let plan = try house.app.database.rows("EXPLAIN \(try #require(statements.heard.first))")
     let keys: [String?] = try plan.map { try $0["key"] }
     #expect(keys == ["geoip_answers_age"])
+  }
+}
+
+/// Turns and claims cost no more where a hundred thousand deliveries wait for a dead endpoint.
+@Suite struct WebhookExplainTests {
+  @Test func waitingDeliveriesAreFoundByTheirEndpoint() throws {
+    let house = try House()
+    let anna = try house.account()
+    let account = try #require(AccountID(try anna.get("/api/auth/me").string("id")))
+    let made = anna.post("/api/webhooks", ["url": "https://dead.example/", "events": ["*"]])
+    let id = try #require(WebhookEndpointID(try made.string("id")))
+    let database = house.app.database
+    for statement: SQL in [
+      """
+      INSERT INTO webhook_events (id, account_id, event, data, created_at)
+      SELECT UNHEX(LPAD(HEX(seq), 32, '0')), \(account), 'link.created', '{}', NOW() FROM seq_1_to_100000
+      """,
+      """
+      INSERT INTO webhook_deliveries (id, endpoint_id, event_id, due_at, created_at)
+      SELECT id, \(id), id, NOW() - INTERVAL 1 HOUR, NOW() FROM webhook_events
+      """,
+      "ANALYZE TABLE webhook_events, webhook_deliveries, webhook_endpoints",
+    ] { _ = try database.rows(statement) }
+    let listener = Listener(database)
+    let clock = ContinuousClock.now
+    #expect(try WebhookQueue.turns(at: .now, on: listener).count == 1)
+    let claims = try database.transaction { connection in
+      let inside = Listener(connection)
+      _ = try #require(try house.app.webhooks.claim(for: id, on: inside, at: .now))
+      return inside.heard
+    }
+    let rows = WebhookDeliveryRows(endpoint: id, reach: .all, queries: listener)
+    #expect(try rows.list(nil, before: nil, limit: 26).count == 26)
+    #expect(try WebhookQueue.purge(limit: 10, on: listener, at: .now) >= 0)
+    #expect(ContinuousClock.now - clock < .seconds(2))
+    for statement in listener.heard + claims {
+      for step in try database.rows("EXPLAIN \(statement)") {
+        let (table, type): (String?, String?) = (try step["table"], try step["type"])
+        let isLarge = ["d", "ev", "webhook_deliveries", "webhook_events"].contains(table)
+        #expect(!isLarge || !["ALL", "index"].contains(type), "\(statement)")
+      }
+    }
+    // One look for each endpoint, however much waits.
+    let plan = try database.rows("EXPLAIN \(listener.heard[0])")
+    let extra: [String?] = try plan.map { try $0["Extra"] }
+    #expect(extra.contains { $0?.contains("index for group-by") == true }, "\(extra)")
   }
 }

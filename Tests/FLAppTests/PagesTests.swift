@@ -85,7 +85,7 @@ private func templates(changing name: String, to text: String?) throws -> String
     let text = try html(Self.everyPage[index])
     #expect(text.hasPrefix("<!doctype html>\n<html lang=\"en\">"))
     #expect(text.hasSuffix("</html>\n"))
-    for part in ["<title>", "<main", "<h1>", "name=\"viewport\"", "site.css?v=v1\""] {
+    for part in ["<title>", "<main", "<h1", "name=\"viewport\"", "site.css?v=v1\""] {
       #expect(text.components(separatedBy: part).count == 2, "\(part)")
     }
     #expect(!text.contains("{{") && !text.contains("}}"))
@@ -119,7 +119,8 @@ private func templates(changing name: String, to text: String?) throws -> String
     #expect(policy.hasPrefix("default-src 'none'; "))
     #expect(policy.hasSuffix(isFramed ? "frame-ancestors *" : "frame-ancestors 'none'"))
     #expect(policy.contains("script-src") == (page is APIReferencePage))
-    #expect(policy.contains("'unsafe-inline'") == (page is APIReferencePage))
+    // Scripts make styles in the one; in the other the message in its frame has them.
+    #expect(policy.contains("'unsafe-inline'") == (page is APIReferencePage || page is MailingPreviewPage))
     #expect(policy.contains("form-action 'self' https: http:") == (page is PasswordPage))
   }
 

@@ -126,12 +126,13 @@ import Testing
     let domain = try anna.post("/api/mailing/domains", ["domain": "example.org"]).string("id")
     let groupID = try anna.post("/api/contact-groups", ["name": "g"]).string("id")
     let contact = try anna.contact()
+    let importID = try anna.importing("email\na@example.org\n").string("id")
     let owned = [
       "/api/qrcodes/": codeID, "/api/webhooks/": try webhook.string("id"),
       "/api/payment/webhooks/": try webhook.string("id"),
       "/api/mailing/": try mailing.string("id"), "/api/mailing/templates/": template,
       "/api/mailing/domains/": domain, "/api/contact-groups/": groupID,
-      "/api/contacts/": try contact.string("id"),
+      "/api/contacts/": try contact.string("id"), "/api/contacts/imports/": importID,
       "/api/links/": linkID, "/api/api-keys/": keyID, "/api/tags/": tagID, "/api/files/": fileID,
     ]
     var seen = 0

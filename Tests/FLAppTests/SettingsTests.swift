@@ -44,6 +44,17 @@ import Testing
     #expect(!"\(settings.database)".contains("p@"))
   }
 
+  @Test func ofWebhooks() throws {
+    #expect(try load(["FL_SECRET": Self.secret]).webhookAllow.isEmpty)
+    let settings = try load(["FL_SECRET": Self.secret, "FL_WEBHOOK_ALLOW": "10.1.2.0/24, fd00::/8"])
+    #expect(settings.webhookAllow.description == "10.1.2.0/24,fd00::/8")
+    for wrong in ["10.1.2.3/24", "intranet", "10.0.0.0/33"] {
+      #expect(throws: Settings.Failure.self) {
+        try load(["FL_SECRET": Self.secret, "FL_WEBHOOK_ALLOW": wrong])
+      }
+    }
+  }
+
   @Test func ofGeoIP() throws {
     let usual = try load(["FL_SECRET": Self.secret])
     #expect(usual.geoIPDirectory == nil && usual.geoIPProvider == nil && usual.geoIPTimeout == 2)

@@ -16,7 +16,10 @@ import Testing
     let anna = try house.account()
     let made = anna.post(
       base,
-      ["url": "https://hooks.example.org/a?b=c", "events": ["link.clicked", "contact.created"], "description": "x"])
+      [
+        "url": "https://hooks.example.org/a?b=c", "events": ["link.clicked", "contact.created"],
+        "description": "x",
+      ])
     #expect(try made.status == 201 && made.location == made.path(base))
     #expect(made["events"] == ["contact.created", "link.clicked"] && made["isEnabled"] == true)
     #expect(made["disabledReason"] == JSON.null && made["failingSince"] == JSON.null)
@@ -27,7 +30,8 @@ import Testing
     #expect(read.status == 200 && read["secret"] == nil && read["url"] == made["url"])
     #expect(anna.get(base).items.count == 1 && !anna.get(base).text.contains("whsec"))
     let changed = anna.patch(path, ["events": ["*"], "description": nil, "isEnabled": false])
-    #expect(changed["events"] == ["*"] && changed["description"] == JSON.null && changed["isEnabled"] == false)
+    #expect(
+      changed["events"] == ["*"] && changed["description"] == JSON.null && changed["isEnabled"] == false)
     #expect(anna.patch(path, ["isEnabled": true], [.ifMatch: made.headers[.eTag] ?? ""]).status == 412)
     let rotated = anna.post(path + "/rotate-secret")
     #expect(rotated.status == 200 && rotated["secret"] != made["secret"])
@@ -84,7 +88,8 @@ import Testing
     let every = Scope.allCases.map(\.rawValue)
     let limited = try house.keyholder(scopes: every, of: anna)
     for answer in [
-      limited.get("/api/webhooks"), limited.post("/api/webhooks", ["url": "https://h.example/", "events": ["*"]]),
+      limited.get("/api/webhooks"),
+      limited.post("/api/webhooks", ["url": "https://h.example/", "events": ["*"]]),
     ] {
       #expect(answer.status == 403 && answer.code == "scope_missing" && answer["requiredScope"] == "*")
     }
@@ -110,7 +115,8 @@ import Testing
     let theirs = try other.path(base)
     #expect(anna.get(theirs).status == 200)
     for answer in [
-      shop.get(theirs), shop.patch(theirs, ["url": "https://evil.example/"]), shop.post(theirs + "/rotate-secret"),
+      shop.get(theirs), shop.patch(theirs, ["url": "https://evil.example/"]),
+      shop.post(theirs + "/rotate-secret"),
       shop.post(theirs + "/test"), shop.get(theirs + "/deliveries"), shop.delete(theirs),
     ] { #expect(answer.status == 404, "\(answer)") }
     #expect(shop.get(base)["total"] == 1 && anna.get(base)["total"] == 2)
@@ -144,17 +150,20 @@ import Testing
     let off = anna.post(
       "/api/webhooks", ["url": "https://h.example/", "events": ["*"], "isEnabled": false])
     let link = anna.post(
-      "/api/links", ["destinationUrl": "https://example.org/", "title": "é \u{1F600}", "qrCode": ["enabled": true]])
+      "/api/links",
+      ["destinationUrl": "https://example.org/", "title": "é \u{1F600}", "qrCode": ["enabled": true]])
     _ = anna.post(
       "/api/links/bulk",
       ["links": [["destinationUrl": "https://example.org/1"], ["destinationUrl": "no"]]])
     let code = anna.post("/api/qrcodes", ["destinationUrl": "https://example.org/2"])
     _ = anna.post("/api/qrcodes", ["linkId": link["id"] ?? .null])
     // A link that is refused is told to nobody.
-    _ = anna.post("/api/links", ["destinationUrl": "https://example.org/", "shortCode": link["shortCode"] ?? .null])
+    _ = anna.post(
+      "/api/links", ["destinationUrl": "https://example.org/", "shortCode": link["shortCode"] ?? .null])
     let path = try made.path("/api/webhooks") + "/deliveries"
     let items = anna.get(path).items
-    #expect(items.count == 3 && JSON.texts(items, "event") == ["link.created", "link.created", "link.created"])
+    #expect(
+      items.count == 3 && JSON.texts(items, "event") == ["link.created", "link.created", "link.created"])
     let last = anna.get(path + "/" + (items.last?["id"]?.string ?? ""))
     #expect(last["status"] == "pending" && last["attempts"] == 0)
     #expect(last["body"]?["id"] == last["eventId"] && last["body"]?["event"] == "link.created")
@@ -191,14 +200,17 @@ import Testing
     let id = try #require(WebhookEndpointID(try made.string("id")))
     let now = Timestamp.now
     try house.app.database.transaction { connection in
-      try WebhookOutbox().tell(.contactCreated, of: Array(0..<1200), account: account, on: connection, at: now) {
+      try WebhookOutbox().tell(
+        .contactCreated, of: Array(0..<1200), account: account, on: connection, at: now
+      ) {
         ["n": .integer(Int64($0))]
       }
     }
     for number in 0..<5 {
       let attempt = try #require(try house.app.webhooks.claim(for: id, at: now + .seconds(1)))
       #expect(String(decoding: attempt.body, as: UTF8.self).hasSuffix("\"data\":{\"n\":\(number)}}"))
-      try house.app.webhooks.settle(attempt, WebhookOutcome(statusCode: 200), at: now + .seconds(1), jitter: 0)
+      try house.app.webhooks.settle(
+        attempt, WebhookOutcome(statusCode: 200), at: now + .seconds(1), jitter: 0)
     }
     #expect(anna.get(try made.path("/api/webhooks") + "/deliveries?status=pending")["total"] == 1195)
     #expect(anna.delete(try made.path("/api/webhooks")).status == 204)

@@ -6,9 +6,11 @@ import Testing
 
 /// Whose turn it is: nobody is held up by another.
 @Suite struct WebhookTurnsTests {
-  private func turn(of account: AccountID = AccountID(at: .now), isDoubtful: Bool = false) -> WebhookQueue.Turn {
+  private func turn(of account: AccountID = AccountID(at: .now), isDoubtful: Bool = false)
+    -> WebhookQueue.Turn
+  {
     WebhookQueue.Turn(
-      endpoint: WebhookEndpointID(at: .now), account: account, isDoubtful: isDoubtful, dueAt: .now)
+      endpoint: WebhookEndpointID(at: .now), account: account, isDoubtful: isDoubtful)
   }
 
   private func take(_ turns: inout WebhookTurns, _ count: Int) -> [WebhookQueue.Turn] {

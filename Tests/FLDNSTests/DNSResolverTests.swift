@@ -203,9 +203,9 @@ private func name(_ text: String) -> [UInt8] {
     for answer in answers {
       #expect(throws: DNSResolver.Failure.self) { try Self.texts(milliseconds: 300) { answer($0) } }
     }
-    for _ in 0..<300 {
+    for _ in 0..<100 {
       let noise = (0..<Int.random(in: 0...80)).map { _ in UInt8.random(in: 0...255) }
-      _ = try? Self.texts(milliseconds: 50) { $0.answer([noise], count: .random(in: 1...3)) }
+      _ = try? Self.texts(milliseconds: 20) { $0.answer([noise], count: .random(in: 1...3)) }
     }
   }
 

@@ -2,6 +2,7 @@ import FLCrypto
 import FLDNS
 import FLMariaDB
 public import FLTransfer
+public import FLValues
 import Foundation
 
 /// How this copy of FastLinkIt is set up: read from environment variables and a file of `NAME=value` lines.
@@ -41,13 +42,12 @@ public struct Settings: Sendable {
   public var bounceAddress: String
   /// The mailbox that bounces are fetched from; nil for none.
   public var bounceMailbox: MailboxServer?
-  /// Networks of the operator's own that webhooks may be sent to although they are private, with commas between; nil
-  /// for none.
-  public var webhookAllow: String?
   /// The address that mail comes from, where nothing else is said.
   public var mailFrom: String
   /// The DNS server that is asked for the records of sending domains, `address:port`; nil for the system's.
   public var dnsServer: String?
+  /// Networks of the operator's own that webhooks may be sent to although they are not public.
+  public var webhookAllow = AddressNetworks()
   /// How the database is reached.
   public var database: Database.Configuration
 
@@ -203,7 +203,11 @@ public struct Settings: Sendable {
     } catch {
       throw Failure(description: "FL_BOUNCE_MAILBOX can't be used. \(error)")
     }
-    webhookAllow = value("FL_WEBHOOK_ALLOW")
+    do {
+      webhookAllow = try AddressNetworks(value("FL_WEBHOOK_ALLOW") ?? "")
+    } catch {
+      throw Failure(description: "FL_WEBHOOK_ALLOW must be networks with commas between. \(error)")
+    }
     var database = Database.Configuration(name: value("FL_DB_NAME") ?? "fastlinkit")
     database.socket = value("FL_DB_SOCKET")
     database.host = value("FL_DB_HOST") ?? "localhost"

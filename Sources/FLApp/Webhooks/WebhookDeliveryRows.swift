@@ -32,8 +32,14 @@ struct WebhookDeliveryRows {
   {
     var condition = condition(status)
     if let cursor { condition = condition + " AND d.id < \(cursor)" }
+    // In their order by the index, and not sorted, however many there are.
     return try queries.rows(
-      "SELECT \(Self.columns) FROM \(Self.source) WHERE \(condition) ORDER BY d.id DESC LIMIT \(limit)"
+      """
+      SELECT \(Self.columns)
+      FROM webhook_deliveries d FORCE INDEX (webhook_deliveries_endpoint)
+      STRAIGHT_JOIN webhook_events ev ON ev.id = d.event_id
+      WHERE \(condition) ORDER BY d.id DESC LIMIT \(limit)
+      """
     ).map(WebhookDelivery.init)
   }
 

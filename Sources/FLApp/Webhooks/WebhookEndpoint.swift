@@ -52,7 +52,8 @@ public struct WebhookEndpoint: Sendable {
   private static let reason: Shape<DisabledReason?> = Shape<DisabledReason?>.optional(
     .oneOf(DisabledReason.self)
   ).described(
-    "Why it was disabled: `gone` (it answered 410), `failing` (it took nothing for days). Null where you did it.")
+    "Why it was disabled: `gone` (it answered 410), `failing` (it took nothing for days). Null where you did it."
+  )
   private static let failing: Shape<Timestamp?> = Shape<Timestamp?>.optional(.timestamp).described(
     "Since when it has taken nothing; null while all is well.")
 }
@@ -67,7 +68,8 @@ struct WebhookEndpointWithSecret: Sendable {
     WebhookEndpoint.members().map { $0.lifted(from: \.endpoint) } + [
       .init(
         "secret", \.secret.text,
-        Shape.string.described("What signs the deliveries (Standard Webhooks 1.0); it is never shown again.",
+        Shape.string.described(
+          "What signs the deliveries (Standard Webhooks 1.0); it is never shown again.",
           example: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="))
     ])
 }

@@ -46,7 +46,8 @@ public struct WebhookOutbox: Sendable {
       }
       let rows = events.map { row -> SQL in "(\(row.id), \(account), \(event), \(row.data), \(now))" }
       _ = try queries.run(
-        "INSERT INTO webhook_events (id, account_id, event, data, created_at) VALUES \(rows.joined(by: ", "))")
+        "INSERT INTO webhook_events (id, account_id, event, data, created_at) VALUES \(rows.joined(by: ", "))"
+      )
       for endpoint in endpoints {
         let deliveries = events.map { row -> SQL in
           "(\(WebhookDeliveryID(at: row.at)), \(endpoint), \(row.id), \(now), \(now))"

@@ -33,30 +33,26 @@ public struct WebhookQueue: Sendable {
     public let account: AccountID
     /// It was slow or failed the last time: others are not to wait behind it.
     public let isDoubtful: Bool
-    /// When the first that waits is due.
-    public let dueAt: Timestamp
   }
 
-  /// The endpoints for which something is due before `end`, the healthy ones first, then by age. It costs one step in
-  /// an index for each endpoint, however much waits for it.
+  /// The endpoints for which something is due, the healthy ones first, then by age. It costs one step in an index for
+  /// each endpoint, however much waits for it.
   /// - Throws: `DatabaseError`.
-  public func turns(before end: Timestamp) throws -> [Turn] { try Self.turns(before: end, on: database) }
+  public func turns(at now: Timestamp) throws -> [Turn] { try Self.turns(at: now, on: database) }
 
-  static func turns(before end: Timestamp, on queries: some Queries) throws -> [Turn] {
+  static func turns(at now: Timestamp, on queries: some Queries) throws -> [Turn] {
     try queries.rows(
       """
-      SELECT w.endpoint_id, e.account_id, e.is_slow OR e.failing_since IS NOT NULL AS is_doubtful,
-        GREATEST(w.due_at, COALESCE(e.held_until, w.due_at)) AS due_at
-      FROM (SELECT endpoint_id, MIN(due_at) AS due_at FROM webhook_deliveries WHERE status = 'pending'
-        GROUP BY endpoint_id HAVING MIN(due_at) < \(end)) w
-      JOIN webhook_endpoints e ON e.id = w.endpoint_id
-      WHERE e.held_until IS NULL OR e.held_until < \(end)
-      ORDER BY is_doubtful, due_at LIMIT 10000
+      SELECT w.endpoint_id, e.account_id, e.is_slow OR e.failing_since IS NOT NULL AS is_doubtful
+      FROM (SELECT endpoint_id, MIN(due_at) AS due_at
+        FROM webhook_deliveries FORCE INDEX (webhook_deliveries_due) WHERE status = 'pending'
+        GROUP BY endpoint_id HAVING MIN(due_at) <= \(now)) w
+      STRAIGHT_JOIN webhook_endpoints e ON e.id = w.endpoint_id
+      WHERE e.held_until IS NULL OR e.held_until <= \(now)
+      ORDER BY is_doubtful, w.due_at LIMIT 10000
       """
     ).map {
-      try Turn(
-        endpoint: $0["endpoint_id"], account: $0["account_id"], isDoubtful: $0["is_doubtful"],
-        dueAt: $0["due_at"])
+      try Turn(endpoint: $0["endpoint_id"], account: $0["account_id"], isDoubtful: $0["is_doubtful"])
     }
   }
 
@@ -66,10 +62,12 @@ public struct WebhookQueue: Sendable {
     try database.transaction { try claim(for: endpoint, on: $0, at: now) }
   }
 
-  func claim(for id: WebhookEndpointID, on queries: some Queries, at now: Timestamp) throws -> WebhookAttempt? {
+  func claim(for id: WebhookEndpointID, on queries: some Queries, at now: Timestamp) throws -> WebhookAttempt?
+  {
     let flying: Int =
       try queries.row(
-        "SELECT COUNT(*) AS n FROM webhook_deliveries WHERE endpoint_id = \(id) AND leased_until > \(now)")?["n"]
+        "SELECT COUNT(*) AS n FROM webhook_deliveries WHERE endpoint_id = \(id) AND leased_until > \(now)")?[
+        "n"]
       ?? 0
     guard flying < Self.inFlight,
       let taken = try queries.row(
@@ -108,7 +106,8 @@ public struct WebhookQueue: Sendable {
     let attempts: Int = try taken["attempts"]
     return try WebhookAttempt(
       delivery: delivery, endpoint: id, account: endpoint["account_id"], url: endpoint["url"],
-      event: message.event, eventID: event, body: message.bytes, number: attempts + 1 - taken["attempts_before"],
+      event: message.event, eventID: event, body: message.bytes,
+      number: attempts + 1 - taken["attempts_before"],
       lease: lease, isAskedFor: isAskedFor, isMarked: endpoint["is_marked"],
       secrets: sealed.compactMap { $0.flatMap { secrets.open($0, of: id) } })
   }
@@ -126,16 +125,6 @@ public struct WebhookQueue: Sendable {
         try noteFailure(of: attempt, outcome, on: connection, at: now, jitter: jitter)
       }
     }
-  }
-
-  /// Gives an attempt back that was not made.
-  /// - Throws: `DatabaseError`.
-  public func release(_ attempt: WebhookAttempt, at now: Timestamp) throws {
-    _ = try database.run(
-      """
-      UPDATE webhook_deliveries SET leased_until = NULL, due_at = \(now), attempts = attempts - 1
-      WHERE id = \(attempt.delivery) AND leased_until = \(attempt.lease)
-      """)
   }
 
   private func noteSuccess(
@@ -244,7 +233,8 @@ public struct WebhookQueue: Sendable {
     let why =
       switch reason {
       case .gone: "It answered 410 (Gone), which says that it wants nothing more."
-      case .failing: "It has taken nothing since \(since ?? now), through \(WebhookRetries.attempts) attempts or more."
+      case .failing:
+        "It has taken nothing since \(since ?? now), through \(WebhookRetries.attempts) attempts or more."
       }
     try mail.queue(
       toAccountWithEmailKey: row["email_key"], subject: "A webhook was disabled",

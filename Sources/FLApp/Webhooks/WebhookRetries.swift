@@ -24,7 +24,7 @@ public struct WebhookOutcome: Sendable {
   }
 
   /// Only 2xx is success.
-  var isSuccess: Bool { statusCode.map { (200...299).contains($0) } ?? false }
+  public var isSuccess: Bool { statusCode.map { (200...299).contains($0) } ?? false }
 
   /// The receiver wants nothing more, ever.
   var isGone: Bool { statusCode == 410 }
@@ -57,14 +57,15 @@ public struct WebhookOutcome: Sendable {
   var milliseconds: Int { Int(duration.wholeMicroseconds / 1000) }
 
   /// Whether it took so long that others are not to wait behind it.
-  var isSlow: Bool { duration >= .seconds(2) }
+  public var isSlow: Bool { duration >= .seconds(2) }
 }
 
 /// When a delivery is tried again, and when an endpoint is given up.
 enum WebhookRetries {
   /// How long after an attempt the next one comes (Standard Webhooks 1.0 has the same): ten attempts in three days.
   private static let delays: [Duration] = [
-    .seconds(5), .seconds(5 * 60), .seconds(30 * 60), .seconds(2 * 3600), .seconds(5 * 3600), .seconds(10 * 3600),
+    .seconds(5), .seconds(5 * 60), .seconds(30 * 60), .seconds(2 * 3600), .seconds(5 * 3600),
+    .seconds(10 * 3600),
     .seconds(14 * 3600), .seconds(20 * 3600), .seconds(24 * 3600),
   ]
 

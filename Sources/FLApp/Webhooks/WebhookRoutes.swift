@@ -96,7 +96,8 @@ struct WebhookRoutes {
       Route(
         .get, path, place.operation("listWebhookDeliveries"), access: access, tag: "Webhooks",
         summary: "List a webhook's deliveries",
-        description: "From the newest on. They are kept for 30 days.", .path("id", .id(), "The webhook's id."),
+        description: "From the newest on. They are kept for 30 days.",
+        .path("id", .id(), "The webhook's id."),
         .limit, .cursor, .query("status", Self.status, "Deliveries that have come so far."),
         reply: .list(WebhookDelivery.shape, named: "WebhookDelivery"),
         handler: { call, id, limit, cursor, status in try list(call, id, status, limit, cursor) }),

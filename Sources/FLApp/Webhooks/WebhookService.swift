@@ -76,7 +76,8 @@ struct WebhookService: Sendable {
         try deliveries.giveUpWaiting(because: WebhookDelivery.endpointDisabled, limit: $0, at: now)
       }
     }
-    let isNarrower = !new.subscriptions.contains(.all) && !Set(old.subscriptions).isSubset(of: new.subscriptions)
+    let isNarrower =
+      !new.subscriptions.contains(.all) && !Set(old.subscriptions).isSubset(of: new.subscriptions)
     if isNarrower { try repeating { try deliveries.giveUpUnwanted(limit: $0, at: now) } }
     return new
   }

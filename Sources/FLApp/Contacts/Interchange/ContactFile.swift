@@ -107,6 +107,27 @@ final class ContactFile {
     }
   }
 
+  /// The place of an offset at which an earlier reader stopped; the lines before it are counted.
+  /// - Throws: `Problem` 503 where the file can't be read.
+  func place(at offset: Int) throws -> FilePlace {
+    let width = encoding == .utf8 ? 1 : 2
+    var place = FilePlace(offset: offset, line: 1)
+    var unit: UInt16 = 0
+    var last: UInt16 = 0
+    var count = 0
+    try Self.read(descriptor, from: 0, most: offset) { bytes in
+      for byte in bytes ?? .init(start: nil, count: 0) {
+        unit = encoding == .utf16LittleEndian ? unit >> 8 | UInt16(byte) << 8 : unit << 8 | UInt16(byte)
+        count += 1
+        guard count % width == 0 else { continue }
+        if width == 1 { unit &= 0xFF }
+        if unit == 13 || (unit == 10 && last != 13) { place.line += 1 }
+        last = unit
+      }
+    }
+    return place
+  }
+
   private func item(_ event: CSV.Event) -> Item {
     switch event {
     case .row(let row):

@@ -15,9 +15,8 @@ public struct ContactImport: Sendable {
   var status: Status
   /// Bytes of the file.
   var size: Int
-  /// Bytes of it that are in the database, and in which line it goes on.
+  /// Bytes of it that are in the database.
   var position: Int
-  var line: Int
   var counts = Counts()
   /// The first 1,000 rows that could not be taken.
   var errors: [Failure]

@@ -8,7 +8,7 @@ struct ContactImportRows {
   let queries: any Queries
 
   private static let columns: SQL = """
-    i.id, i.account_id, i.file_name, i.format, i.options, i.status, i.size, i.position, i.line, i.submitted, i.created,
+    i.id, i.account_id, i.file_name, i.format, i.options, i.status, i.size, i.position, i.submitted, i.created,
     i.updated, i.skipped, i.failed, i.errors, i.failure, i.created_at, i.started_at, i.finished_at
     """
 
@@ -46,10 +46,10 @@ struct ContactImportRows {
   func insert(_ new: ContactImport, leasedUntil: Timestamp?) throws {
     try queries.run(
       """
-      INSERT INTO contact_imports (id, account_id, file_name, format, options, status, size, position, line, errors,
+      INSERT INTO contact_imports (id, account_id, file_name, format, options, status, size, position, errors,
         leased_until, created_at, started_at)
       VALUES (\(new.id), \(account), \(new.fileName), \(new.format), \(new.options), \(new.status), \(new.size),
-        \(new.position), \(new.line), '[]', \(leasedUntil), \(new.createdAt), \(new.startedAt))
+        \(new.position), '[]', \(leasedUntil), \(new.createdAt), \(new.startedAt))
       """)
   }
 
@@ -58,7 +58,7 @@ struct ContactImportRows {
     let counts = known.counts
     try queries.run(
       """
-      UPDATE contact_imports SET status = \(known.status), position = \(known.position), line = \(known.line),
+      UPDATE contact_imports SET status = \(known.status), position = \(known.position),
         submitted = \(counts.submitted), created = \(counts.created), updated = \(counts.updated),
         skipped = \(counts.skipped), failed = \(counts.failed), errors = \(known.errorText),
         failure = \(known.failure), leased_until = \(leasedUntil), finished_at = \(known.finishedAt)
@@ -149,7 +149,6 @@ extension ContactImport {
     try self.init(
       id: row["id"], account: row["account_id"], fileName: row["file_name"], format: row["format"],
       options: row["options"], status: row["status"], size: row["size"], position: row["position"],
-      line: row["line"],
       counts: Counts(
         submitted: row["submitted"], created: row["created"], updated: row["updated"],
         skipped: row["skipped"],

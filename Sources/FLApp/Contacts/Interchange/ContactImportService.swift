@@ -1,6 +1,5 @@
 import FLCrypto
 import FLHTTP
-import FLInterchange
 import FLMariaDB
 import FLValues
 import Foundation
@@ -35,7 +34,7 @@ struct ContactImportService: Sendable {
   }
 
   /// How long a process may take for a thousand rows before others take it for dead.
-  static let lease = Duration.seconds(120)
+  static let lease = Duration.seconds(60)
   /// After this, an import on which nobody works is given up.
   static let patience = Duration.seconds(2 * 86_400)
 
@@ -132,7 +131,6 @@ struct ContactImportService: Sendable {
     let new = ContactImport(
       id: ContactImportID(at: now), account: account, fileName: upload.name.text, format: upload.format,
       options: upload.options, status: isSmall ? .running : .queued, size: upload.file.size, position: 0,
-      line: 1,
       errors: [], createdAt: now, startedAt: isSmall ? now : nil)
     let rows = ContactImportRows(account: account, queries: database)
     try keep(upload.file, as: new.id)
@@ -166,21 +164,19 @@ struct ContactImportService: Sendable {
   ) throws {
     var current = claimed
     var rows: [ContactRow] = []
-    var place = claimed.position == 0 ? nil : FilePlace(offset: claimed.position, line: claimed.line)
+    let start = try claimed.position == 0 ? nil : contacts.place(at: claimed.position)
     do {
       var isStopped = false
-      try contacts.forEach(from: place) { item in
+      try contacts.forEach(from: start) { item in
         rows.append(item.row)
-        place = item.next
         guard rows.count == rowsAtOnce else { return true }
-        current = try write(rows, of: current, upTo: item.next, isLast: false, at: clock())
+        current = try write(rows, of: current, upTo: item.next.offset, isLast: false, at: clock())
         rows.removeAll(keepingCapacity: true)
         isStopped = isStopping()
         return !isStopped
       }
       if isStopped { return try release(current) }
-      let end = FilePlace(offset: current.size, line: place?.line ?? current.line)
-      _ = try write(rows, of: current, upTo: end, isLast: true, at: clock())
+      _ = try write(rows, of: current, upTo: current.size, isLast: true, at: clock())
       unlink(path(of: claimed.id))
     } catch is Moved {
       let known = try ContactImportRows(account: claimed.account, queries: database).find(claimed.id)
@@ -192,7 +188,7 @@ struct ContactImportService: Sendable {
 
   /// Writes rows, and how far the import is, together.
   private func write(
-    _ rows: [ContactRow], of known: ContactImport, upTo place: FilePlace, isLast: Bool, at now: Timestamp
+    _ rows: [ContactRow], of known: ContactImport, upTo position: Int, isLast: Bool, at now: Timestamp
   ) throws -> ContactImport {
     try database.transaction { connection in
       let imports = ContactImportRows(account: known.account, queries: connection)
@@ -203,7 +199,7 @@ struct ContactImportService: Sendable {
       let result = try upsert.run(on: connection, rows, tags: known.options.tags, source: "import", at: now)
       if let group = known.options.group { try imports.addMembers(result.uniqueIDs, to: group, at: now) }
       current.add(result, rows: rows.count)
-      (current.position, current.line) = (place.offset, place.line)
+      current.position = position
       if isLast { (current.status, current.finishedAt) = (.done, now) }
       try imports.update(current, leasedUntil: isLast ? nil : now + Self.lease)
       return current

@@ -1,0 +1,93 @@
+import FLTransfer
+import Foundation
+import Synchronization
+import Testing
+
+/// smtp-sink of Postfix, a mail server that somebody else wrote.
+private final class Sink {
+  static let program = ["/usr/sbin/smtp-sink", "/usr/bin/smtp-sink"].first {
+    FileManager.default.isExecutableFile(atPath: $0)
+  }
+
+  let url: String
+  private let process = Process()
+
+  init(_ options: [String]) throws {
+    // The port of a server that is gone again.
+    let port = try ScriptedServer { _ in }.port
+    url = "smtp://127.0.0.1:\(port)"
+    process.executableURL = URL(fileURLWithPath: try #require(Self.program))
+    process.arguments = (getuid() == 0 ? ["-u", "nobody"] : []) + options + ["127.0.0.1:\(port)", "100"]
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    for _ in 0..<100 {
+      if (try? open()) != nil { return }
+      Thread.sleep(forTimeInterval: 0.1)
+    }
+    throw POSIXError(.ECONNREFUSED)
+  }
+
+  func open() throws -> SMTPSession { try SMTPSession.open(SMTPServer(url: url)) }
+
+  deinit {
+    process.terminate()
+    process.waitUntilExit()
+  }
+}
+
+@Suite(
+  .enabled(if: Sink.program != nil, "smtp-sink is not installed (Debian's package postfix)"),
+  .timeLimit(.minutes(2)))
+struct SMTPSinkTests {
+  @Test("Several sessions send at once", arguments: [[], ["-p"], ["-e"]])
+  func manySessions(options: [String]) throws {
+    let sink = try Sink(options)
+    let left = Mutex(2000)
+    let accepted = Mutex(Set<Int>())
+    let content = Array("Subject: x\r\n\r\n\(String(repeating: "hello\r\n", count: 500))".utf8)
+    let threads = DispatchGroup()
+    for _ in 0..<6 {
+      let session = try sink.open()
+      threads.enter()
+      // A session is of one thread at a time, and goes to another one here.
+      nonisolated(unsafe) let handed = session
+      Thread.detachNewThread {
+        var ended = 0
+        handed.run(
+          next: {
+            let number = left.withLock { left in
+              left -= 1
+              return left
+            }
+            return number < 0
+              ? nil : (number, SMTPMessage(from: "m@a.test", to: "t\(number)@x.test", content: content))
+          }, beforeEnd: { _ in ended += 1 },
+          done: { number, outcome in
+            if case .accepted = outcome, ended > 0 { accepted.withLock { _ = $0.insert(number) } }
+          })
+        handed.quit()
+        threads.leave()
+      }
+    }
+    threads.wait()
+    #expect(accepted.withLock { $0 } == Set(0..<2000))
+  }
+
+  @Test(
+    "It refuses and hangs up where it is told to",
+    arguments: [
+      (["-f", "rcpt"], "refused 500 at recipient", true), (["-r", "mail"], "refused 450 at mail", true),
+      (["-r", "data"], "refused 450 at data", true), (["-f", "."], "refused 500 at message", true),
+      (["-q", "data"], "lost", false), (["-q", "."], "uncertain", false),
+    ])
+  func refusals(options: [String], told: String, isUsable: Bool) throws {
+    let sink = try Sink(options)
+    let session = try sink.open()
+    for _ in 0..<(isUsable ? 3 : 1) {
+      let outcome = session.send(
+        from: "m@a.test", to: "t@x.test", message: SMTPSessionTests.message, beforeEnd: {})
+      #expect(SMTPSessionTests.word(outcome) == told)
+      #expect(session.isUsable == isUsable)
+    }
+  }
+}
