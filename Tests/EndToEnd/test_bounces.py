@@ -1,10 +1,11 @@
 """Messages that come back, and readers who complain: handed to `fastlinkit bounce` as a mail server does."""
 
-import email
 import os
+import socketserver
 import subprocess
+import threading
+from email import message_from_string
 from email.message import EmailMessage
-from email.mime.base import MIMEBase
 from email.mime.message import MIMEMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -58,13 +59,10 @@ def report(recipient, status="5.1.1", code="550", action="failed", to="postmaste
     message["From"], message["To"] = "MAILER-DAEMON@mx.example.org", to
     message["Subject"], message["Auto-Submitted"] = "Undelivered Mail Returned to Sender", "auto-replied"
     message.attach(MIMEText("Your message could not be delivered.\n"))
-    status_part = MIMEBase("message", "delivery-status")
-    # Its parts are blocks of fields (RFC 3464, section 2.1), which Python holds as messages without bodies.
-    for block in ("Reporting-MTA: dns; mx.example.org\n",
-                  f"Final-Recipient: rfc822; {recipient}\nAction: {action}\nStatus: {status}\n"
-                  f"Diagnostic-Code: smtp; {code} {status} says the server\n"):
-        status_part.attach(email.message_from_string(block))
-    message.attach(status_part)
+    message.attach(message_from_string(
+        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n"
+        f"Final-Recipient: rfc822; {recipient}\nAction: {action}\nStatus: {status}\n"
+        f"Diagnostic-Code: smtp; {code} {status} says the server\n"))
     original = EmailMessage()
     original["Subject"] = "News"
     message.attach(MIMEMessage(original))
@@ -76,9 +74,8 @@ def complaint(original):
     message = MIMEMultipart("report", **{"report-type": "feedback-report"})
     message["From"], message["To"], message["Subject"] = "feedback@provider.example", "abuse@go.example", "FW"
     message.attach(MIMEText("This is an abuse report.\n"))
-    part = MIMEBase("message", "feedback-report")
-    part.set_payload("Feedback-Type: abuse\nUser-Agent: Test/1.0\nVersion: 1\n")
-    message.attach(part)
+    message.attach(message_from_string(
+        "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nUser-Agent: Test/1.0\nVersion: 1\n"))
     message.attach(MIMEMessage(original))
     return message
 
@@ -167,3 +164,92 @@ def test_a_report_that_the_database_can_not_take_is_handed_in_again(own_database
     own_database_server.start()
     code, words = bounce(house, report(bob["email"]), "--recipient", path)
     assert code == 0 and "hard bounce" in words
+
+
+class Mailbox:
+    """A mailbox on loopback (POP3, RFC 1939) of Ben, whose password is `secret`."""
+
+    def __init__(self):
+        self.messages = []
+        self.logins = 0
+        mailbox = self
+
+        class Session(socketserver.StreamRequestHandler):
+            def handle(self):
+                deleted = set()
+                self.say("+OK ready")
+                for line in self.rfile:
+                    command, _, argument = line.decode("latin-1").strip().partition(" ")
+                    command = command.upper()
+                    if command == "CAPA":
+                        self.say("+OK", "USER", ".")
+                    elif command == "USER":
+                        self.say("+OK")
+                    elif command == "PASS":
+                        mailbox.logins += argument == "secret"
+                        self.say("+OK" if argument == "secret" else "-ERR no")
+                    elif command == "LIST":
+                        sizes = [f"{number} {len(message)}" for number, message in enumerate(mailbox.messages, 1)]
+                        self.say("+OK", *sizes, ".")
+                    elif command == "RETR":
+                        lines = mailbox.messages[int(argument) - 1].decode("latin-1").splitlines()
+                        self.say("+OK", *("." + line if line.startswith(".") else line for line in lines), ".")
+                    elif command == "DELE":
+                        deleted.add(int(argument) - 1)
+                        self.say("+OK")
+                    elif command == "QUIT":
+                        mailbox.messages = [message for number, message in enumerate(mailbox.messages)
+                                            if number not in deleted]
+                        self.say("+OK")
+                        return
+                    else:
+                        self.say("-ERR unknown")
+
+            def say(self, *lines):
+                self.wfile.write("".join(line + "\r\n" for line in lines).encode("latin-1"))
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
+        self._server.daemon_threads = True
+        self.url = f"pop3://ben:secret@127.0.0.1:{self._server.server_address[1]}?tls=none"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_a_mailbox_is_emptied_once_a_minute(new_house):
+    house = new_house()
+    with MailServer() as server, Mailbox() as mailbox:
+        house.change_settings(FL_SMTP_URL=server.url)
+        anna = house.account("Anna")
+        bob, eve = anna.contact(), anna.contact()
+        mailing = deliver(anna, [bob, eve])
+        house.change_settings(FL_BOUNCE_MAILBOX=mailbox.url)
+        mailbox.messages = [bytes(report(bob["email"], to=server.only(bob["email"]).sender)),
+                            bytes(complaint(server.only(eve["email"]).message)), b"Subject: junk\n\n.\n..\n"]
+        house.run_sender()
+        assert mailbox.messages == [] and mailbox.logins == 1
+        assert anna.recipients(mailing)[bob["email"]]["status"] == "bounced"
+        assert ok(anna.get(f"/api/contacts/{bob['id']}"))["isBounced"] is True
+        assert ok(anna.get(f"/api/contacts/{eve['id']}"))["isUnsubscribed"] is True
+
+        mailbox.messages = [b"Subject: junk\n\n"]
+        house.run_sender()
+        assert len(mailbox.messages) == 1 and mailbox.logins == 1, "not before a minute is over"
+        house.database.sql("UPDATE rounds SET due_at = UTC_TIMESTAMP() WHERE name = 'bounces'")
+        house.run_sender()
+        assert mailbox.messages == [] and mailbox.logins == 2
+
+
+def test_a_mailbox_that_is_not_there_holds_nothing_up(new_house):
+    house = new_house()
+    with MailServer() as server:
+        house.change_settings(FL_SMTP_URL=server.url, FL_BOUNCE_MAILBOX="pop3://ben:secret@127.0.0.1:1?tls=none")
+        anna = house.account("Anna")
+        bob = anna.contact()
+        deliver(anna, [bob])
+        assert server.only(bob["email"])
