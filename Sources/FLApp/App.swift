@@ -165,7 +165,8 @@ public final class App: Sendable {
         subscriptions: SubscriptionSite(
           service: SubscriptionService(database: database, attempts: attempts, optIn: optIn),
           stamps: FormStamp(settings: settings), pages: pages),
-        visits: MailingVisits(database: database, tokens: mailingTokens, webhooks: WebhookOutbox(), pages: pages)),
+        visits: MailingVisits(
+          database: database, tokens: mailingTokens, webhooks: WebhookOutbox(), pages: pages)),
       baseURL: settings.baseURL, version: App.version)
   }
 
@@ -480,6 +481,8 @@ public final class App: Sendable {
     try files.sweep(at: now)
     try imports.sweep(at: now)
     try GeoRows(queries: database).purge(at: now)
+    try SenderRunRows(queries: database).purge(at: now)
+    try SendRates(queries: database).purge(at: now)
     try MailingTestQueue.purge(in: database, at: now)
     try optIn.purge(at: now)
     // The one table that grows with each visitor.

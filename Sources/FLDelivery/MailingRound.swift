@@ -23,6 +23,8 @@ final class MailingRound: Sendable {
   private let line = WaitingLine<Waiting>()
   private let results: ResultLine
   private let messages = Mutex<[MailingID: MailingMessage]>([:])
+  private let isPreparing = Atomic<Bool>(false)
+  private let preparing = DispatchGroup()
   private let sent = Atomic<Int>(0)
   private let retryAt: @Sendable (Int, Timestamp) -> Timestamp?
 
@@ -61,9 +63,12 @@ final class MailingRound: Sendable {
     let writer = DispatchGroup()
     Thread.begin("results", in: writer) { [results] in results.write() }
     fill()
+    preparing.wait()
     // What was claimed and not begun goes back; what is in hand is finished.
     let left = line.close()
-    for item in left { results.append(.init(contact: item.recipient.contact, outcome: .released, at: .now), of: item.mailing) }
+    for item in left {
+      results.append(.init(contact: item.recipient.contact, outcome: .released, at: .now), of: item.mailing)
+    }
     threads.wait()
     results.close()
     writer.wait()
@@ -77,7 +82,8 @@ final class MailingRound: Sendable {
     do {
       for (mailing, contacts) in try SendingRows(queries: app.database).inHand(of: sender) {
         try app.markRecipients(
-          contacts.map { .init(contact: $0, outcome: .released, at: .now) }, of: mailing, by: sender, delivered: [])
+          contacts.map { .init(contact: $0, outcome: .released, at: .now) }, of: mailing, by: sender,
+          delivered: [])
       }
       return true
     } catch {
@@ -102,7 +108,7 @@ final class MailingRound: Sendable {
         if breaker.isOpen {
           // Nothing is claimed for a server that is down; a carrier knocks now and then with what it has.
           if line.count == 0 && results.inHand.load(ordering: .relaxed) == 0 {
-            guard try claimOne(mailings, &turns, count: 1) else { break }
+            guard try claimOne(mailings.filter(\.isPrepared), &turns, count: 1) else { break }
           }
           Thread.sleep(forTimeInterval: 0.2)
           continue
@@ -111,16 +117,16 @@ final class MailingRound: Sendable {
           line.await(fewerThan: Self.batch, for: 0.5)
           continue
         }
-        if try claimOne(mailings, &turns, count: Self.batch) { continue }
+        if try claimOne(mailings.filter(\.isPrepared), &turns, count: Self.batch) { continue }
         if results.inHand.load(ordering: .acquiring) == 0 {
-          // Nothing is due, and nothing can become so by what is in hand.
+          // Nothing is due, and nothing can become so by what is in hand: that is the end, unless some are prepared yet.
           finishAll()
           mailings = try look()
-          guard try claimOne(mailings, &turns, count: Self.batch) else { break }
-          continue
+          lastLook = .now
+          if try claimOne(mailings.filter(\.isPrepared), &turns, count: Self.batch) { continue }
+          guard mailings.contains(where: { !$0.isPrepared }) else { break }
         }
-        Thread.sleep(forTimeInterval: 0.02)
-        mailings = []
+        Thread.sleep(forTimeInterval: 0.05)
       } catch {
         // The database is away for a while: what is claimed goes on, and the rest waits for it.
         logger.warning("mailings can't be claimed", metadata: ["error": "\(error.loggable)"])
@@ -130,16 +136,31 @@ final class MailingRound: Sendable {
     }
   }
 
-  /// The mailings that are to be sent, all of them prepared.
+  /// The mailings that are to be sent. The preparing of those that are not prepared begins.
   private func look() throws -> [MailingInHand] {
     let rows = SendingRows(queries: app.database)
     try rows.promote(at: .now)
-    var mailings: [MailingInHand] = []
-    for mailing in try rows.waiting() where !stop() {
-      if !mailing.isPrepared { try app.prepareMailing(mailing, at: .now) }
-      mailings.append(mailing)
-    }
+    let mailings = try rows.waiting()
+    prepare(mailings.filter { !$0.isPrepared })
     return mailings
+  }
+
+  /// Settles the recipients of mailings in a thread of its own: with a million of them it takes a while, for which no
+  /// other account waits.
+  private func prepare(_ mailings: [MailingInHand]) {
+    guard !mailings.isEmpty,
+      isPreparing.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged
+    else { return }
+    Thread.begin("prepare", in: preparing) { [self] in
+      for mailing in mailings where !stop() {
+        do {
+          try app.prepareMailing(mailing, at: .now)
+        } catch {
+          logger.warning("a mailing can't be prepared", metadata: ["error": "\(error.loggable)"])
+        }
+      }
+      isPreparing.store(false, ordering: .releasing)
+    }
   }
 
   /// Claims a batch of the next account in turn that has something due; false where none has.
@@ -159,10 +180,12 @@ final class MailingRound: Sendable {
     guard let message = try message(of: mailing) else { return (false, nil) }
     let limits = app.settings.sending
     let rates = SendRates(queries: app.database)
-    let allowed = try rates.take(count, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
+    let allowed = try rates.take(
+      count, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
     let granted = try rates.take(allowed, of: .all, limit: limits.perMinute, at: now)
     if granted < allowed {
-      try rates.giveBack(allowed - granted, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
+      try rates.giveBack(
+        allowed - granted, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
     }
     guard granted > 0 else { return (false, last) }
     let claim = try app.database.transaction { connection in
@@ -192,7 +215,8 @@ final class MailingRound: Sendable {
       let granted = try rates.take(some.count, of: .domain(domain), limit: limit, at: now)
       kept += some.prefix(granted)
       for recipient in some.dropFirst(granted) {
-        results.append(.init(contact: recipient.contact, outcome: .postponed(until: nextMinute), at: now), of: mailing)
+        results.append(
+          .init(contact: recipient.contact, outcome: .postponed(until: nextMinute), at: now), of: mailing)
       }
     }
     return kept
@@ -228,7 +252,8 @@ extension MailingRound: MailSource {
       }
       guard let mail = item.message.mail(for: item.recipient, at: .now) else {
         results.append(
-          .init(contact: item.recipient.contact, outcome: .skipped("invalid_address"), at: .now), of: item.mailing)
+          .init(contact: item.recipient.contact, outcome: .skipped("invalid_address"), at: .now),
+          of: item.mailing)
         continue
       }
       return OutgoingMail(

@@ -30,7 +30,9 @@ struct Recovery {
   }
 
   /// Settles one run; `fates` is what its journal tells, nil where that is not to be had.
-  private func settle(_ sender: SenderID, fates: [SenderJournal.Message: SenderJournal.Fate]?, at now: Timestamp) throws {
+  private func settle(
+    _ sender: SenderID, fates: [SenderJournal.Message: SenderJournal.Fate]?, at now: Timestamp
+  ) throws {
     let rows = SendingRows(queries: app.database)
     var uncertain = 0
     var released = 0
@@ -39,7 +41,8 @@ struct Recovery {
         guard let fates else {
           uncertain += 1
           return RecipientResult(
-            contact: contact, outcome: .uncertain, reply: "The sender was lost, and its journal with it.", at: now)
+            contact: contact, outcome: .uncertain, reply: "The sender was lost, and its journal with it.",
+            at: now)
         }
         switch fates[.init(mailing: mailing, contact: contact)] {
         case nil:
@@ -48,7 +51,8 @@ struct Recovery {
         case .perhaps?:
           uncertain += 1
           return RecipientResult(
-            contact: contact, outcome: .uncertain, reply: "The sender was stopped before the server answered.", at: now)
+            contact: contact, outcome: .uncertain,
+            reply: "The sender was stopped before the server answered.", at: now)
         case .answered(let code, let reply, let time)?:
           let verdict = Verdict(code: code, enhanced: nil, reply: reply, isOfRecipient: false)
           let outcome =

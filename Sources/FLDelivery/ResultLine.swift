@@ -61,7 +61,8 @@ final class ResultLine: Sendable {
           try write(some)
           break
         } catch {
-          logger.warning("results can't be written", metadata: ["error": "\(error.loggable)", "count": "\(some.count)"])
+          logger.warning(
+            "results can't be written", metadata: ["error": "\(error.loggable)", "count": "\(some.count)"])
           if isClosed.load(ordering: .acquiring) {
             deadline = deadline ?? .now + Self.lastPatience
             if let deadline, deadline < .now {

@@ -74,7 +74,8 @@ struct SMTPCarrier: MailCarrier, Sendable {
       return try SMTPSession.open(server)
     } catch {
       breaker.failed()
-      logger.warning("no connection to the mail server", metadata: ["server": "\(server)", "reason": "\(error)"])
+      logger.warning(
+        "no connection to the mail server", metadata: ["server": "\(server)", "reason": "\(error)"])
       return nil
     }
   }

@@ -79,14 +79,25 @@ public final class Sender: Sendable {
     let report = Mutex(Report())
     let threads = DispatchGroup()
     Thread.begin("clicks", in: threads) { [self] in
-      attempt("clicks") { try app.loadClicks(within: limit / 2) } then: { count in report.withLock { $0.clicks = count } }
+      attempt("clicks") {
+        try app.loadClicks(within: limit / 2)
+      } then: { count in
+        report.withLock { $0.clicks = count }
+      }
     }
     Thread.begin("imports", in: threads) { [self] in
-      attempt("imports") { try app.runImports(within: limit) } then: { count in report.withLock { $0.imports = count } }
+      attempt("imports") {
+        try app.runImports(within: limit)
+      } then: { count in
+        report.withLock { $0.imports = count }
+      }
     }
     Thread.begin("bounces", in: threads) { [self] in
-      attempt("the bounce mailbox") { try BounceMailbox(app: app, logger: logger).run(until: { self.isOver() }) } then: {
-        count in report.withLock { $0.bounces = count }
+      attempt("the bounce mailbox") {
+        try BounceMailbox(app: app, logger: logger).run(until: { self.isOver() })
+      } then: {
+        count in
+        report.withLock { $0.bounces = count }
       }
     }
     Thread.begin("webhooks", in: threads) { [self] in
@@ -118,7 +129,8 @@ public final class Sender: Sendable {
   private func sendMails(_ id: SenderID, _ journal: SenderJournal, _ directory: String) -> Bool {
     let breaker = Breaker()
     attempt("what senders left behind") {
-      try Recovery(app: app, directory: directory, host: ProcessInfo.processInfo.hostName, logger: logger).run(at: .now)
+      try Recovery(app: app, directory: directory, host: ProcessInfo.processInfo.hostName, logger: logger)
+        .run(at: .now)
     }
     attempt("mails of the system") {
       let round = try SingleMailRound(app: app, logger: logger, stop: { self.isOver() })

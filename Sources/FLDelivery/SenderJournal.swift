@@ -42,7 +42,9 @@ final class SenderJournal: Sendable {
     descriptor = open(draft, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0, append(line: Self.boot),
       rename(draft, path) == 0
-    else { throw Failure(description: "The journal \(path) can't be made: \(String(cString: strerror(errno))).") }
+    else {
+      throw Failure(description: "The journal \(path) can't be made: \(String(cString: strerror(errno))).")
+    }
   }
 
   deinit { close(descriptor) }
@@ -91,7 +93,8 @@ final class SenderJournal: Sendable {
       guard descriptor >= 0 else { return nil }
       var opened = stat()
       var named = stat()
-      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &opened) == 0, stat(path, &named) == 0,
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &opened) == 0,
+        stat(path, &named) == 0,
         opened.st_ino == named.st_ino, let data = FileManager.default.contents(atPath: path)
       else {
         close(descriptor)
@@ -121,7 +124,8 @@ final class SenderJournal: Sendable {
     guard let first = lines.first, first == boot else { return nil }
     return lines.dropFirst().reduce(into: [:]) { fates, line in
       let parts = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: false)
-      guard parts.count >= 3, let mailing = MailingID(String(parts[1])), let contact = ContactID(String(parts[2]))
+      guard parts.count >= 3, let mailing = MailingID(String(parts[1])),
+        let contact = ContactID(String(parts[2]))
       else { return }
       let message = Message(mailing: mailing, contact: contact)
       switch parts[0] {

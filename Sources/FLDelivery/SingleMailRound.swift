@@ -62,13 +62,15 @@ final class SingleMailRound: MailSource {
           recipient: to.address,
           bytes: SystemMessage.bytes(
             from: identity.from, to: to, subject: mail.subject, body: mail.body, date: mail.createdAt,
-            messageID: mail.id.description, messageIDDomain: identity.from.domain, signedBy: identity.signers)))
+            messageID: mail.id.description, messageIDDomain: identity.from.domain, signedBy: identity.signers)
+        ))
     }
     let tests = try MailingTestQueue.claim(Self.batch, for: Self.lease, from: app.database, at: now)
     for test in tests {
       guard let mail = try app.mail(of: test, at: now) else {
         try MailingTestQueue.markFailed(
-          test.id, isFinal: true, retryAt: now, code: nil, reply: "The message can't be made.", in: app.database,
+          test.id, isFinal: true, retryAt: now, code: nil, reply: "The message can't be made.",
+          in: app.database,
           at: now)
         continue
       }
@@ -118,7 +120,8 @@ final class SingleMailRound: MailSource {
   private func note(_ fate: MailFate, of id: MailingTestID, at now: Timestamp) throws {
     func failed(_ isFinal: Bool, _ code: Int?, _ reply: String?) throws {
       try MailingTestQueue.markFailed(
-        id, isFinal: isFinal, retryAt: now + .seconds(60), code: code, reply: reply, in: app.database, at: now)
+        id, isFinal: isFinal, retryAt: now + .seconds(60), code: code, reply: reply, in: app.database, at: now
+      )
     }
     switch fate {
     case .taken(let code, let reply):

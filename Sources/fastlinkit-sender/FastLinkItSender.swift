@@ -112,7 +112,8 @@ final class ProgressLine: Sendable {
     let count = sender.messagesSoFar
     let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
     let rate = seconds > 0 ? Int(Double(count) / seconds) : 0
-    FileHandle.standardError.write(Data("\r\(count) messages sent, \(rate) a second, \(Int(seconds)) s ".utf8))
+    FileHandle.standardError.write(
+      Data("\r\(count) messages sent, \(rate) a second, \(Int(seconds)) s ".utf8))
   }
 
   /// Ends the line.

@@ -85,7 +85,9 @@ import Testing
     let counts = [("anna", 1000), ("an", 1000), ("anna%20example", 100), ("anna&isBounced=false", 100)]
     for (query, count) in counts {
       let page = anna.get("/api/contacts?search=" + query)
-      #expect(page["total"] == .integer(Int64(count)) && page["totalIsLowerBound"] == true && page.items.count == 25)
+      #expect(
+        page["total"] == .integer(Int64(count)) && page["totalIsLowerBound"] == true && page.items.count == 25
+      )
     }
     let all = anna.get("/api/contacts?isBounced=false")
     #expect(all["total"] == 1200 && all["totalIsLowerBound"] == false)

@@ -6,7 +6,8 @@ import Testing
 /// smtp-sink of Postfix, a mail server that somebody else wrote.
 private final class Sink {
   /// Where `scripts/setup test` puts it.
-  private static let assets = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  private static let assets =
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().path + "/.build-assets/postfix"
   static let program = [assets + "/smtp-sink", "/usr/sbin/smtp-sink"].first {
     FileManager.default.isExecutableFile(atPath: $0)

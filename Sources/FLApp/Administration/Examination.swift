@@ -1,5 +1,6 @@
 import FLGeoIP
 import FLMariaDB
+import FLTransfer
 import FLValues
 import Foundation
 import Logging
@@ -35,6 +36,7 @@ extension App {
       look(atFilesOf: settings)
       look(atStateOf: settings)
       look(atSocketOf: settings)
+      look(atMailOf: settings)
       look(atGeoIPOf: settings)
       look(atDatabaseOf: settings)
     }
@@ -148,6 +150,22 @@ extension App {
         )
       } else {
         add("files", "the last \(last.count) files are on the disk")
+      }
+    }
+
+    /// Opens a session with the mail server, and sends nothing.
+    private mutating func look(atMailOf settings: Settings) {
+      guard let url = settings.smtpServer else {
+        add("mail", "FL_SMTP_URL is not set: messages are written as files into \(settings.state)/mail")
+        return
+      }
+      do {
+        let server = try SMTPServer(url: url)
+        let session = try SMTPSession.open(server, limits: .init(connectMilliseconds: 5000, replyMilliseconds: 10_000))
+        session.quit()
+        add("mail", "\(server) takes mail from \(settings.mailFrom)")
+      } catch {
+        fail("mail", "\(error)", "Check FL_SMTP_URL, and that the mail server lets this host in.")
       }
     }
 

@@ -134,7 +134,9 @@ public struct MailOutbox: Sendable {
   }
 
   /// Marks a message as one that can't be sent, and forgets what it said.
-  package func giveUp(_ id: SystemMailID, code: Int?, reply: String?, in queries: any Queries, at now: Timestamp)
+  package func giveUp(
+    _ id: SystemMailID, code: Int?, reply: String?, in queries: any Queries, at now: Timestamp
+  )
     throws
   {
     _ = try queries.run(

@@ -57,7 +57,8 @@ struct MailingVisitRows {
   }
 
   /// Notes that a link was followed; whether it is the recipient's first click in this mailing.
-  func click(_ position: Int, of mailing: MailingID, by contact: ContactID, at now: Timestamp) throws -> Bool {
+  func click(_ position: Int, of mailing: MailingID, by contact: ContactID, at now: Timestamp) throws -> Bool
+  {
     let isFirst =
       try queries.run(
         """

@@ -26,13 +26,16 @@ struct MailingVisits: Sendable {
     }
     return Response(
       status: 200,
-      headers: [.contentType: "image/gif", .cacheControl: "private, no-store", .xContentTypeOptions: "nosniff"],
+      headers: [
+        .contentType: "image/gif", .cacheControl: "private, no-store", .xContentTypeOptions: "nosniff",
+      ],
       body: .bytes(Self.pixel))
   }
 
   /// A transparent GIF of one pixel (GIF89a).
   private static let pixel: [UInt8] = [
-    0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x21, 0xF9, 4, 1, 0, 0, 0,
+    0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x21, 0xF9, 4, 1,
+    0, 0, 0,
     0, 0x2C, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3B,
   ]
 
@@ -57,11 +60,14 @@ struct MailingVisits: Sendable {
 
   /// The address, in which the placeholders have the contact's present values.
   private func destination(_ template: String, _ message: MailingVisitRows.Message) throws -> String {
-    guard template.contains("{{"), let text = try? PlaceholderText(template, in: .url) else { return template }
+    guard template.contains("{{"), let text = try? PlaceholderText(template, in: .url) else {
+      return template
+    }
     var values = PlaceholderValues()
     if let contact = message.contact,
       let row = try database.row(
-        "SELECT \(RecipientName.columns) FROM contacts c WHERE c.id = \(contact) AND c.account_id = \(message.account)")
+        "SELECT \(RecipientName.columns) FROM contacts c WHERE c.id = \(contact) AND c.account_id = \(message.account)"
+      )
     {
       values = try RecipientName(row).values
     }
@@ -105,7 +111,8 @@ struct MailingVisits: Sendable {
     guard request.method == .post else {
       return pages.render(
         UnsubscribePage(
-          state: message.isUnsubscribed ? .done : .asking, from: message.from, address: address, action: action))
+          state: message.isUnsubscribed ? .done : .asking, from: message.from, address: address,
+          action: action))
     }
     let form = FormValues(reading: String(decoding: try request.bodyBytes(limit: 65_536), as: UTF8.self))
     if form["undo"] != nil {
@@ -118,7 +125,9 @@ struct MailingVisits: Sendable {
     return pages.render(UnsubscribePage(state: .done, from: message.from, address: address, action: action))
   }
 
-  private func unsubscribe(_ subject: MailingTokens.Subject, reason: UnsubscribeReason, at now: Timestamp) throws {
+  private func unsubscribe(_ subject: MailingTokens.Subject, reason: UnsubscribeReason, at now: Timestamp)
+    throws
+  {
     try database.transaction { connection in
       let rows = MailingVisitRows(queries: connection)
       guard let message = try rows.find(subject) else { return }

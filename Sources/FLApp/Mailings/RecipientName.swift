@@ -30,7 +30,8 @@ package struct RecipientName: Sendable {
 
   /// Whom a test goes to who is no contact.
   package static func sample(_ email: String) -> RecipientName {
-    RecipientName(email: email, firstName: "Anna", lastName: "Example", fullName: nil, company: "Example Inc.")
+    RecipientName(
+      email: email, firstName: "Anna", lastName: "Example", fullName: nil, company: "Example Inc.")
   }
 
   /// The name for people: the full one, else first and last.

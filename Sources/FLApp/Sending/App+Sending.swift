@@ -8,7 +8,9 @@ extension App {
   /// Settles who gets a mailing, as its groups and tags are now, and lets it begin.
   /// - Throws: `DatabaseError`.
   package func prepareMailing(_ mailing: MailingInHand, at now: Timestamp) throws {
-    guard let whole = try MailingRows(account: mailing.account, queries: database).find(mailing.id) else { return }
+    guard let whole = try MailingRows(account: mailing.account, queries: database).find(mailing.id) else {
+      return
+    }
     // What is resumed, or sent to some again, goes to those whom it was for.
     if whole.preparedAt == nil { try MailingAudience(database: database).refresh(whole, at: now) }
     if whole.content.trackClicks, let message = try message(of: mailing) {
@@ -40,7 +42,8 @@ extension App {
     }
     do {
       return try MailingMessage(
-        mailing, from: identity.from, signers: identity.signers, tokens: mailingTokens, accountName: accountName)
+        mailing, from: identity.from, signers: identity.signers, tokens: mailingTokens,
+        accountName: accountName)
     } catch {
       throw MailingMessage.Failure(description: error.description)
     }
@@ -63,7 +66,8 @@ extension App {
     }
     // The addresses in a test lead nowhere that counts: they are of no contact, unless one was chosen.
     return message.mail(
-      to: test.recipient, contact: test.contact ?? ContactID(at: now), contact ?? .sample(test.recipient), at: now)
+      to: test.recipient, contact: test.contact ?? ContactID(at: now), contact ?? .sample(test.recipient),
+      at: now)
   }
 
   /// From whom the system's own mails come.
@@ -88,7 +92,9 @@ extension App {
       let rows = SendingRows(queries: connection)
       guard try rows.finish(id, at: now), let account = try rows.account(of: id) else { return false }
       try WebhookOutbox().tell(.mailingSent, account: account, on: connection, at: now) {
-        guard let mailing = try MailingRows(account: account, queries: connection).find(id) else { return .null }
+        guard let mailing = try MailingRows(account: account, queries: connection).find(id) else {
+          return .null
+        }
         return try JSON(reading: Mailing.shape.bytes(mailing))
       }
       return true
@@ -105,7 +111,9 @@ extension App {
       let rows = SendingRows(queries: connection)
       try rows.mark(results, of: mailing, by: sender)
       let bounces = results.filter(\.isBounce)
-      guard !bounces.isEmpty || !delivered.isEmpty, let account = try rows.account(of: mailing) else { return }
+      guard !bounces.isEmpty || !delivered.isEmpty, let account = try rows.account(of: mailing) else {
+        return
+      }
       let consent = ContactConsent(account: account, queries: connection)
       if !delivered.isEmpty { try consent.delivered(delivered) }
       for bounce in bounces {

@@ -31,13 +31,16 @@ package struct MailingMessage: Sendable {
 
   /// Reads `mailing`, which comes from `from`.
   /// - Throws: `PlaceholderText.Failure` for a placeholder that is none; the API saves no such mailing.
-  package init(_ mailing: Mailing, from: Mailbox, signers: [DKIMSigner], tokens: MailingTokens, accountName: String)
+  package init(
+    _ mailing: Mailing, from: Mailbox, signers: [DKIMSigner], tokens: MailingTokens, accountName: String
+  )
     throws(PlaceholderText.Failure)
   {
     let content = mailing.content
     let body = HTMLBody(content.htmlBody)
     let html = try body.compiled(
-      previewText: content.previewText, tracksOpens: content.trackOpens, isTracked: { _ in content.trackClicks })
+      previewText: content.previewText, tracksOpens: content.trackOpens,
+      isTracked: { _ in content.trackClicks })
     links = html.links
     let text = content.textBody ?? body.plainText
     let name = Hex.encode(mailing.mark)
@@ -65,7 +68,9 @@ package struct MailingMessage: Sendable {
         fullName: recipient.fullName, company: recipient.company), at: now)
   }
 
-  package func mail(to address: String, contact: ContactID, _ recipient: RecipientName, at now: Timestamp) -> Mail? {
+  package func mail(to address: String, contact: ContactID, _ recipient: RecipientName, at now: Timestamp)
+    -> Mail?
+  {
     guard let to = Mailbox(name: recipient.name, address: address) else { return nil }
     let subject = MailingTokens.Subject(mark: mark, contact: contact)
     let unsubscribe = tokens.unsubscribeURL(subject)

@@ -45,7 +45,8 @@ package struct SendRates: Sendable {
       if taken == 1 { return granted }
       let used: Int =
         try queries.row(
-          "SELECT taken FROM send_rates WHERE subject = \(subject.name) AND minute = \(minute)")?["taken"] ?? 0
+          "SELECT taken FROM send_rates WHERE subject = \(subject.name) AND minute = \(minute)")?["taken"]
+        ?? 0
       guard used < limit else { return 0 }
       granted = min(wanted, limit - used)
     }

@@ -52,7 +52,8 @@ package struct SenderRunRows {
 
   /// Messages that runs have sent since `start`, as far as these have told.
   package func sent(since start: Timestamp) throws -> Int {
-    try queries.row("SELECT COALESCE(SUM(sent), 0) AS sent FROM senders WHERE started_at >= \(start)")?["sent"] ?? 0
+    try queries.row("SELECT COALESCE(SUM(sent), 0) AS sent FROM senders WHERE started_at >= \(start)")?[
+      "sent"] ?? 0
   }
 
   /// Forgets runs that ended more than a week ago.
@@ -64,7 +65,8 @@ package struct SenderRunRows {
 extension SenderRun {
   init(_ row: Row) throws {
     try self.init(
-      id: row["id"], host: row["host"], process: row["process"], sent: row["sent"], startedAt: row["started_at"],
+      id: row["id"], host: row["host"], process: row["process"], sent: row["sent"],
+      startedAt: row["started_at"],
       seenAt: row["seen_at"])
   }
 }

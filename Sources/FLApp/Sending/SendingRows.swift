@@ -317,7 +317,8 @@ package struct SendingRows {
       """
     ).map { row in
       Backlog(
-        mailing: try row["id"], subject: try row["subject"], status: try row["status"], queuedAt: try row["queued_at"],
+        mailing: try row["id"], subject: try row["subject"], status: try row["status"],
+        queuedAt: try row["queued_at"],
         pending: try row["pending"], sending: try row["sending"], done: try row["done"])
     }
   }

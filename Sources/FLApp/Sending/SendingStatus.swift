@@ -33,9 +33,11 @@ package struct SendingStatus: Sendable {
       SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM mail_outbox WHERE sent_at IS NULL AND failed_at IS NULL
       """)
     webhooks = try queue(
-      "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM webhook_deliveries WHERE status = 'pending'")
+      "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM webhook_deliveries WHERE status = 'pending'"
+    )
     imports = try queue(
-      "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM contact_imports WHERE status IN ('queued', 'running')")
+      "SELECT COUNT(*) AS waiting, MIN(created_at) AS oldest FROM contact_imports WHERE status IN ('queued', 'running')"
+    )
     scheduled = try database.row("SELECT COUNT(*) AS n FROM mailings WHERE status = 'scheduled'")?["n"] ?? 0
     let rows = SenderRunRows(queries: database)
     runs = try rows.running()
@@ -48,10 +50,13 @@ package struct SendingStatus: Sendable {
       guard let time else { return "" }
       let seconds = Int(max(0, (now - time).components.seconds))
       return seconds < 120
-        ? "\(seconds) s" : seconds < 7200 ? "\(seconds / 60) min" : seconds < 172_800 ? "\(seconds / 3600) h" : "\(seconds / 86_400) d"
+        ? "\(seconds) s"
+        : seconds < 7200
+          ? "\(seconds / 60) min" : seconds < 172_800 ? "\(seconds / 3600) h" : "\(seconds / 86_400) d"
     }
     func line(_ name: String, _ queue: Queue) -> String {
-      "\(name.padded(to: 16)) \(queue.waiting) waiting" + (queue.waiting > 0 ? ", the oldest for \(age(queue.oldest))" : "")
+      "\(name.padded(to: 16)) \(queue.waiting) waiting"
+        + (queue.waiting > 0 ? ", the oldest for \(age(queue.oldest))" : "")
     }
     var lines = [line("system mails", systemMails), line("webhooks", webhooks), line("imports", imports)]
     lines.append("\("mailings".padded(to: 16)) \(mailings.count) under way, \(scheduled) scheduled")
@@ -67,7 +72,8 @@ package struct SendingStatus: Sendable {
       let seconds = Double((run.seenAt - run.startedAt).components.seconds)
       let rate = seconds > 0 ? Int(Double(run.sent) / seconds) : 0
       lines.append(
-        "  \(run.host) process \(run.process): \(run.sent) sent, \(rate) a second, for \(age(run.startedAt)), seen \(age(run.seenAt)) ago")
+        "  \(run.host) process \(run.process): \(run.sent) sent, \(rate) a second, for \(age(run.startedAt)), seen \(age(run.seenAt)) ago"
+      )
     }
     return lines
   }
@@ -75,5 +81,7 @@ package struct SendingStatus: Sendable {
 
 extension String {
   /// This text with spaces behind it, up to `width` characters.
-  fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+  fileprivate func padded(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
 }
