@@ -73,69 +73,6 @@ import Testing
       unsubscribeURL: tokens.unsubscribeURL(subject))
   }
 
-  private func report(
-    to path: String, status: String = "5.1.1", code: String = "550", action: String = "failed",
-    recipient: String = "ben@example.org", in field: String = "To"
-  ) -> [UInt8] {
-    Array(
-      """
-      From: MAILER-DAEMON@mx.example.org
-      \(field): <\(path)>
-      Subject: Undelivered Mail Returned to Sender
-      Auto-Submitted: auto-replied
-      Content-Type: multipart/report; report-type=delivery-status; boundary="b"
-
-      --b
-
-      It could not be delivered.
-
-      --b
-      Content-Type: message/delivery-status
-
-      Reporting-MTA: dns; mx.example.org
-
-      Final-Recipient: rfc822; \(recipient)
-      Action: \(action)
-      Status: \(status)
-      Diagnostic-Code: smtp; \(code) \(status) Said by the server
-
-      --b--
-      """.utf8)
-  }
-
-  private func complaint(
-    _ type: String, path: String, unsubscribe: String = "", to: String = "abuse@go.example"
-  )
-    -> [UInt8]
-  {
-    Array(
-      """
-      From: feedback@provider.example
-      To: \(to)
-      Content-Type: multipart/report; report-type=feedback-report; boundary="b"
-
-      --b
-
-      Somebody complained.
-
-      --b
-      Content-Type: message/feedback-report
-
-      Feedback-Type: \(type)
-      Version: 1
-
-      --b
-      Content-Type: message/rfc822
-
-      Return-Path: <\(path)>
-      List-Unsubscribe: <mailto:x@go.example>, <\(unsubscribe)>
-      Subject: News
-
-      Hello.
-      --b--
-      """.utf8)
-  }
-
   private func receive(_ bytes: [UInt8], to address: String? = nil, isFromNobody: Bool = false) throws
     -> BounceResult.Effect
   {
@@ -171,7 +108,7 @@ import Testing
 
   @Test func aHardBounceFlagsTheContactAtTheFirst() throws {
     let sent = try sent(person())
-    #expect(try receive(report(to: sent.returnPath)) == .hard(isNew: true))
+    #expect(try receive(BounceReports.report(to: sent.returnPath)) == .hard(isNew: true))
     #expect(try status(sent) == "bounced")
     let row = try #require(
       try database.row("SELECT * FROM mailing_recipients WHERE mailing_id = \(sent.mailing)"))
@@ -190,7 +127,7 @@ import Testing
 
   @Test func theSameReportTwiceCountsOnce() throws {
     let sent = try sent(person())
-    let soft = report(to: sent.returnPath, status: "5.2.2", code: "552")
+    let soft = BounceReports.report(to: sent.returnPath, status: "5.2.2", code: "552")
     #expect(try receive(soft) == .soft(isBounce: false))
     for _ in 0..<6 { #expect(try receive(soft) == .again) }
     #expect(try softBounces(sent.person) == 1 && !isBounced(sent.person))
@@ -203,7 +140,7 @@ import Testing
 
   @Test func reportsAtTheSameTimeCountOnce() throws {
     let sent = try sent(person())
-    let soft = report(to: sent.returnPath, status: "4.4.7", code: "451")
+    let soft = BounceReports.report(to: sent.returnPath, status: "4.4.7", code: "451")
     let results = try inParallel(8) { [bounces] _ in
       Result { try bounces.receive(soft, BounceService.Envelope(), at: .now).effect }
     }.map { try $0.get() }
@@ -215,7 +152,7 @@ import Testing
     let person = try person()
     for number in 1...5 {
       let sent = try sent(person)
-      let effect = try receive(report(to: sent.returnPath, status: "5.2.2", code: "552"))
+      let effect = try receive(BounceReports.report(to: sent.returnPath, status: "5.2.2", code: "552"))
       #expect(effect == .soft(isBounce: number == 5))
       #expect(try status(sent) == "bounced" && isBounced(person) == (number == 5))
     }
@@ -226,13 +163,14 @@ import Testing
     for _ in 1...4 {
       let soft = try sent(person)
       #expect(
-        try receive(report(to: soft.returnPath, status: "4.4.7", code: "451")) == .soft(isBounce: false))
+        try receive(BounceReports.report(to: soft.returnPath, status: "4.4.7", code: "451"))
+          == .soft(isBounce: false))
     }
     #expect(try softBounces(person) == 4)
     _ = try sent(person)
     for number in 1...5 {
       let soft = try sent(person)
-      let effect = try receive(report(to: soft.returnPath, status: "5.2.2", code: "552"))
+      let effect = try receive(BounceReports.report(to: soft.returnPath, status: "5.2.2", code: "552"))
       #expect(effect == .soft(isBounce: number == 5), "\(number)")
     }
   }
@@ -241,7 +179,8 @@ import Testing
     let person = try person()
     for _ in 1...6 {
       let sent = try sent(person)
-      #expect(try receive(report(to: sent.returnPath, status: "5.7.1", code: "554")) == .refused)
+      #expect(
+        try receive(BounceReports.report(to: sent.returnPath, status: "5.7.1", code: "554")) == .refused)
       #expect(try status(sent) == "bounced")
     }
     #expect(try !isBounced(person) && softBounces(person) == 0)
@@ -250,12 +189,14 @@ import Testing
   @Test func whatIsNoFailureDoesNothing() throws {
     let sent = try sent(person())
     #expect(
-      try receive(report(to: sent.returnPath, status: "4.4.1", code: "421", action: "delayed")) == .delayed)
+      try receive(BounceReports.report(to: sent.returnPath, status: "4.4.1", code: "421", action: "delayed"))
+        == .delayed)
     #expect(
-      try receive(report(to: sent.returnPath, status: "2.0.0", code: "250", action: "delivered"))
+      try receive(
+        BounceReports.report(to: sent.returnPath, status: "2.0.0", code: "250", action: "delivered"))
         == .delivered)
     #expect(try status(sent) == "sent" && !isBounced(sent.person))
-    #expect(try receive(report(to: sent.returnPath)) == .hard(isNew: true))
+    #expect(try receive(BounceReports.report(to: sent.returnPath)) == .hard(isNew: true))
   }
 
   @Test(
@@ -267,7 +208,8 @@ import Testing
   func states(state: String, comesBack: Bool) throws {
     let sent = try sent(person(), status: state)
     #expect(
-      try receive(report(to: sent.returnPath)) == (comesBack ? .hard(isNew: true) : .ignored(.notSent)))
+      try receive(BounceReports.report(to: sent.returnPath))
+        == (comesBack ? .hard(isNew: true) : .ignored(.notSent)))
     #expect(try status(sent) == (comesBack ? "bounced" : state) && isBounced(sent.person) == comesBack)
   }
 
@@ -309,17 +251,19 @@ import Testing
       "bounce+\(token)a@go.example", "bounce+\(token.dropLast())@go.example", sent.person.email, "", "+", "@",
     ] {
       #expect(
-        try receive(report(to: forged, recipient: sent.person.email), to: forged) == .ignored(.unknown),
+        try receive(BounceReports.report(to: forged, recipient: sent.person.email), to: forged)
+          == .ignored(.unknown),
         "\(forged)")
       #expect(
         try receive(
-          complaint("abuse", path: forged, unsubscribe: "https://go.example/m/u/\(other)", to: forged))
+          BounceReports.complaint(
+            "abuse", path: forged, unsubscribe: "https://go.example/m/u/\(other)", to: forged))
           == .ignored(.unknown))
     }
     #expect(try status(sent) == "sent" && !isBounced(sent.person) && !isUnsubscribed(sent.person))
     // A name for unsubscribing is none for coming back.
     let web = try #require(sent.unsubscribeURL.split(separator: "/").last)
-    #expect(try receive(report(to: "bounce+\(web)@go.example")) == .ignored(.unknown))
+    #expect(try receive(BounceReports.report(to: "bounce+\(web)@go.example")) == .ignored(.unknown))
   }
 
   @Test(
@@ -327,26 +271,29 @@ import Testing
     arguments: ["To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "delivered-to"])
   func fields(field: String) throws {
     let sent = try sent(person())
-    #expect(try receive(report(to: sent.returnPath, in: field)) == .hard(isNew: true))
+    #expect(try receive(BounceReports.report(to: sent.returnPath, in: field)) == .hard(isNew: true))
   }
 
   @Test func theAddressThatTheServerGivesGoesBeforeTheMessage() throws {
     let (one, other) = (try sent(person()), try sent(person()))
-    #expect(try receive(report(to: other.returnPath), to: one.returnPath.uppercased()) == .hard(isNew: true))
+    #expect(
+      try receive(BounceReports.report(to: other.returnPath), to: one.returnPath.uppercased())
+        == .hard(isNew: true))
     #expect(try status(one) == "bounced" && status(other) == "sent")
     // In another field than those it is nothing.
-    #expect(try receive(report(to: other.returnPath, in: "Subject")) == .ignored(.unknown))
+    #expect(try receive(BounceReports.report(to: other.returnPath, in: "Subject")) == .ignored(.unknown))
   }
 
   @Test func anotherAccountsContactOfTheSameAddressIsLeftAlone() throws {
     let email = "shared-\(UInt64.random(in: 0...UInt64.max))@example.org"
     let (anna, stranger) = (try person(email: email), try person(email: email))
     let sent = try sent(anna)
-    #expect(try receive(report(to: sent.returnPath, recipient: email)) == .hard(isNew: true))
+    #expect(try receive(BounceReports.report(to: sent.returnPath, recipient: email)) == .hard(isNew: true))
     #expect(try isBounced(anna) && !isBounced(stranger))
     #expect(try house.count("SELECT COUNT(*) FROM suppressions WHERE email_key = \(email)") == 1)
     #expect(
-      try receive(complaint("abuse", path: try self.sent(anna).returnPath)) == .complaint(isNew: true))
+      try receive(BounceReports.complaint("abuse", path: try self.sent(anna).returnPath))
+        == .complaint(isNew: true))
     #expect(try isUnsubscribed(anna) && !isUnsubscribed(stranger))
   }
 
@@ -357,12 +304,15 @@ import Testing
     for sent in [hard, soft, complained] {
       try database.run("DELETE FROM contacts WHERE id = \(sent.person.id)")
     }
-    #expect(try receive(report(to: hard.returnPath)) == .hard(isNew: false))
+    #expect(try receive(BounceReports.report(to: hard.returnPath)) == .hard(isNew: false))
     #expect(try status(hard) == "bounced")
     #expect(
-      try receive(report(to: soft.returnPath, status: "5.2.2", code: "552")) == .soft(isBounce: false))
-    #expect(try receive(complaint("abuse", path: complained.returnPath)) == .complaint(isNew: true))
-    #expect(try receive(complaint("abuse", path: complained.returnPath)) == .complaint(isNew: false))
+      try receive(BounceReports.report(to: soft.returnPath, status: "5.2.2", code: "552"))
+        == .soft(isBounce: false))
+    #expect(
+      try receive(BounceReports.complaint("abuse", path: complained.returnPath)) == .complaint(isNew: true))
+    #expect(
+      try receive(BounceReports.complaint("abuse", path: complained.returnPath)) == .complaint(isNew: false))
     func remembered(_ sent: Sent, _ condition: SQL) throws -> Bool {
       try house.count(
         """
@@ -381,7 +331,7 @@ import Testing
     let new = "new-" + person.email
     try database.run(
       "UPDATE contacts SET email = \(new), email_key = \(new.lowercased()) WHERE id = \(person.id)")
-    #expect(try receive(report(to: bounced.returnPath)) == .hard(isNew: false))
+    #expect(try receive(BounceReports.report(to: bounced.returnPath)) == .hard(isNew: false))
     #expect(try status(bounced) == "bounced" && !isBounced(person))
     #expect(
       try house.count(
@@ -390,7 +340,8 @@ import Testing
           AND email_key = \(person.email.lowercased()) AND bounced_at IS NOT NULL
         """) == 1)
     // Who complains is a person.
-    #expect(try receive(complaint("abuse", path: complained.returnPath)) == .complaint(isNew: true))
+    #expect(
+      try receive(BounceReports.complaint("abuse", path: complained.returnPath)) == .complaint(isNew: true))
     #expect(try isUnsubscribed(person))
   }
 
@@ -408,15 +359,15 @@ import Testing
       UPDATE mailing_recipients SET contact_id = \(kept.id), email = \(kept.email)
       WHERE mailing_id = \(sent.mailing)
       """)
-    #expect(try receive(report(to: sent.returnPath)) == .hard(isNew: true))
+    #expect(try receive(BounceReports.report(to: sent.returnPath)) == .hard(isNew: true))
     #expect(try isBounced(kept))
   }
 
   @Test func ofADeletedMailingNothingIsLeftToDo() throws {
     let sent = try sent(person())
     try database.run("DELETE FROM mailings WHERE id = \(sent.mailing)")
-    #expect(try receive(report(to: sent.returnPath)) == .ignored(.gone))
-    #expect(try receive(complaint("abuse", path: sent.returnPath)) == .ignored(.gone))
+    #expect(try receive(BounceReports.report(to: sent.returnPath)) == .ignored(.gone))
+    #expect(try receive(BounceReports.complaint("abuse", path: sent.returnPath)) == .ignored(.gone))
     #expect(try !isBounced(sent.person) && !isUnsubscribed(sent.person))
   }
 
@@ -424,8 +375,9 @@ import Testing
 
   @Test func aComplaintUnsubscribes() throws {
     let byPath = try sent(person())
-    #expect(try receive(complaint("abuse", path: byPath.returnPath)) == .complaint(isNew: true))
-    #expect(try receive(complaint("abuse", path: byPath.returnPath)) == .complaint(isNew: false))
+    #expect(try receive(BounceReports.complaint("abuse", path: byPath.returnPath)) == .complaint(isNew: true))
+    #expect(
+      try receive(BounceReports.complaint("abuse", path: byPath.returnPath)) == .complaint(isNew: false))
     let row = try #require(
       try database.row(
         """
@@ -436,16 +388,18 @@ import Testing
     #expect(try !isBounced(byPath.person))
     // Providers take the return path away, and the report may come to it.
     let byAddress = try sent(person())
-    let report = complaint("abuse", path: "", unsubscribe: byAddress.unsubscribeURL)
+    let report = BounceReports.complaint("abuse", path: "", unsubscribe: byAddress.unsubscribeURL)
     #expect(try receive(report) == .complaint(isNew: true) && isUnsubscribed(byAddress.person))
     let byEnvelope = try sent(person())
-    #expect(try receive(complaint("abuse", path: ""), to: byEnvelope.returnPath) == .complaint(isNew: true))
+    #expect(
+      try receive(BounceReports.complaint("abuse", path: ""), to: byEnvelope.returnPath)
+        == .complaint(isNew: true))
   }
 
   @Test(arguments: ["not-spam", "auth-failure", "other"])
   func anotherReportOfAProviderDoesNothing(type: String) throws {
     let sent = try sent(person())
-    #expect(try receive(complaint(type, path: sent.returnPath)) == .ignored(.noComplaint))
+    #expect(try receive(BounceReports.complaint(type, path: sent.returnPath)) == .ignored(.noComplaint))
     #expect(try !isUnsubscribed(sent.person))
   }
 
@@ -453,7 +407,8 @@ import Testing
 
   @Test func theResultIsALineForTheLog() throws {
     let sent = try sent(person())
-    let result = try bounces.receive(report(to: sent.returnPath), BounceService.Envelope(), at: .now)
+    let result = try bounces.receive(
+      BounceReports.report(to: sent.returnPath), BounceService.Envelope(), at: .now)
     #expect(
       result.description
         == "mailing \(sent.mailing), contact \(sent.person.id): hard bounce: the contact gets no more mailings "
