@@ -82,8 +82,7 @@ final class MailingRound: Sendable {
     do {
       for (mailing, contacts) in try SendingRows(queries: app.database).inHand(of: sender) {
         try app.markRecipients(
-          contacts.map { .init(contact: $0, outcome: .released, at: .now) }, of: mailing, by: sender,
-          delivered: [])
+          contacts.map { .init(contact: $0, outcome: .released, at: .now) }, of: mailing, by: sender)
       }
       return true
     } catch {
@@ -272,10 +271,14 @@ extension MailingRound: MailSource {
     guard case .recipient(let mailing, let recipient) = mail.subject else { return }
     let now = Timestamp.now
     let message = SenderJournal.Message(mailing: mailing, contact: recipient.contact)
-    func note(_ outcome: RecipientResult.Outcome, _ code: Int?, _ reply: String?) {
+    func note(
+      _ outcome: RecipientResult.Outcome, _ code: Int?, _ reply: String?,
+      _ refusal: RecipientResult.Refusal? = nil
+    ) {
       results.append(
-        .init(contact: recipient.contact, outcome: outcome, code: code, reply: reply, at: now), of: mailing,
-        isFirstAfterSoftBounces: recipient.hasSoftBounces)
+        .init(
+          contact: recipient.contact, outcome: outcome, code: code, reply: reply, refusal: refusal, at: now),
+        of: mailing)
     }
     switch fate {
     case .taken(let code, let reply):
@@ -285,14 +288,15 @@ extension MailingRound: MailSource {
     case .refused(let code, let enhanced, let reply, let isOfRecipient):
       journal.answered(message, code: code, reply: reply, at: now)
       let verdict = Verdict(code: code, enhanced: enhanced, reply: reply, isOfRecipient: isOfRecipient)
-      note(verdict.outcome(retryAt(recipient.attempts, now)), code, reply)
+      let outcome = verdict.outcome(retryAt(recipient.attempts, now))
+      note(outcome, code, reply, verdict.refusal(of: recipient.email, outcome))
     case .notTried:
       note(.released, nil, nil)
     case .notTaken(let reason):
       // Servers end connections after some messages, so it is tried again soon; a message over which connections break
       // again and again is given up like one that is refused.
       let again = recipient.attempts <= 3 ? now : retryAt(recipient.attempts, now)
-      note(again.map { .retry(at: $0) } ?? .failed(isSoftBounce: false), nil, reason)
+      note(again.map { .retry(at: $0) } ?? .failed, nil, reason)
     case .unknown(let reason):
       note(.uncertain, nil, reason)
     }

@@ -63,7 +63,7 @@ struct Recovery {
       }
       for some in stride(from: 0, to: results.count, by: 1000) {
         try app.markRecipients(
-          Array(results[some..<min(some + 1000, results.count)]), of: mailing, by: sender, delivered: [])
+          Array(results[some..<min(some + 1000, results.count)]), of: mailing, by: sender)
       }
     }
     try SenderRunRows(queries: app.database).end(sender, at: now)

@@ -16,7 +16,6 @@ final class ResultLine: Sendable {
   private struct Entry: Sendable {
     let mailing: MailingID
     let result: RecipientResult
-    let endsSoftBounces: Bool
   }
 
   private let app: App
@@ -38,8 +37,8 @@ final class ResultLine: Sendable {
   var isComplete: Bool { !wasLost.load(ordering: .acquiring) }
 
   /// Puts a result in.
-  func append(_ result: RecipientResult, of mailing: MailingID, isFirstAfterSoftBounces: Bool = false) {
-    entries.append([Entry(mailing: mailing, result: result, endsSoftBounces: isFirstAfterSoftBounces)])
+  func append(_ result: RecipientResult, of mailing: MailingID) {
+    entries.append([Entry(mailing: mailing, result: result)])
   }
 
   /// No more results come.
@@ -95,11 +94,7 @@ final class ResultLine: Sendable {
 
   private func write(_ entries: [Entry]) throws {
     for (mailing, some) in Dictionary(grouping: entries, by: \.mailing) {
-      try app.markRecipients(
-        some.map(\.result), of: mailing, by: sender,
-        delivered: some.filter { entry in
-          if case .sent = entry.result.outcome { entry.endsSoftBounces } else { false }
-        }.map(\.result.contact))
+      try app.markRecipients(some.map(\.result), of: mailing, by: sender)
     }
   }
 }

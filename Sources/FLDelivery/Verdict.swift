@@ -10,19 +10,25 @@ struct Verdict {
   /// Whether it was the recipient's address that was refused, and not the sender or the message.
   let isOfRecipient: Bool
 
+  private var status: EnhancedStatus? { enhanced.flatMap { EnhancedStatus($0) } }
+  private var classification: BounceClassification {
+    BounceClassification(code: code, enhanced: status, text: reply)
+  }
+
+  /// Whether it says something of the address. RFC 3463, section 3.2: x.1.z does, at whatever stage it is said.
+  private var isAboutAddress: Bool { isOfRecipient || status?.subject == 1 }
+
   /// The outcome, where `retryAt` is when to try again; nil for not any more.
   func outcome(_ retryAt: Timestamp?) -> RecipientResult.Outcome {
-    let status = enhanced.flatMap { EnhancedStatus($0) }
-    let classification = BounceClassification(code: code, enhanced: status, text: reply)
-    if (400..<500).contains(code) {
-      if let retryAt { return .retry(at: retryAt) }
-      return .failed(isSoftBounce: true)
-    }
-    switch classification.kind {
-    // RFC 3463, section 3.2: x.1.z is about the address, at whatever stage it is said.
-    case .hard where isOfRecipient || status?.subject == 1: return .bounced
-    case .soft: return .failed(isSoftBounce: isOfRecipient)
-    default: return .failed(isSoftBounce: false)
+    if (400..<500).contains(code), let retryAt { return .retry(at: retryAt) }
+    return classification.kind == .hard && isAboutAddress ? .bounced : .failed
+  }
+
+  /// What is noted with the contact, once the message is given up.
+  func refusal(of email: String, _ outcome: RecipientResult.Outcome) -> RecipientResult.Refusal? {
+    switch outcome {
+    case .failed where isAboutAddress, .bounced: .init(email: email, classification: classification)
+    default: nil
     }
   }
 }

@@ -161,7 +161,8 @@ extension App {
       }
       do {
         let server = try SMTPServer(url: url)
-        let session = try SMTPSession.open(server, limits: .init(connectMilliseconds: 5000, replyMilliseconds: 10_000))
+        let session = try SMTPSession.open(
+          server, limits: .init(connectMilliseconds: 5000, replyMilliseconds: 10_000))
         session.quit()
         add("mail", "\(server) takes mail from \(settings.mailFrom)")
       } catch {

@@ -101,39 +101,21 @@ extension App {
     }
   }
 
-  /// Notes what became of messages that `sender` had in hand, and what that says of the contacts; `delivered` are those
-  /// whose bounces in a row have ended.
+  /// Notes what became of messages that `sender` had in hand, and what refusals say of the contacts.
   /// - Throws: `DatabaseError`.
-  package func markRecipients(
-    _ results: [RecipientResult], of mailing: MailingID, by sender: SenderID, delivered: [ContactID]
-  ) throws {
+  package func markRecipients(_ results: [RecipientResult], of mailing: MailingID, by sender: SenderID) throws
+  {
     try database.transaction { connection in
       let rows = SendingRows(queries: connection)
       try rows.mark(results, of: mailing, by: sender)
-      let bounces = results.filter(\.isBounce)
-      guard !bounces.isEmpty || !delivered.isEmpty, let account = try rows.account(of: mailing) else {
-        return
+      let refusals = results.compactMap { result in result.refusal.map { (result, $0) } }
+      guard !refusals.isEmpty, let account = try rows.account(of: mailing) else { return }
+      for (result, refusal) in refusals {
+        _ = try BounceService.note(
+          refusal.classification, of: result.contact, email: refusal.email, mailing: mailing,
+          account: account,
+          on: connection, at: result.at)
       }
-      let consent = ContactConsent(account: account, queries: connection)
-      if !delivered.isEmpty { try consent.delivered(delivered) }
-      for bounce in bounces {
-        let reason = bounce.reply ?? "The mail server refused the address."
-        if case .bounced = bounce.outcome {
-          _ = try consent.bounce(bounce.contact, reason: reason, at: bounce.at)
-        } else {
-          _ = try consent.softBounce(bounce.contact, reason: reason, at: bounce.at)
-        }
-      }
-    }
-  }
-}
-
-extension RecipientResult {
-  /// Whether it says something of the address.
-  fileprivate var isBounce: Bool {
-    switch outcome {
-    case .bounced, .failed(isSoftBounce: true): true
-    default: false
     }
   }
 }

@@ -1,3 +1,4 @@
+package import FLMail
 import FLMariaDB
 import FLValues
 
@@ -19,7 +20,6 @@ package struct ClaimedRecipient: Sendable {
   package let lastName: String?
   package let fullName: String?
   package let company: String?
-  package let hasSoftBounces: Bool
 }
 
 /// What became of a recipient's message.
@@ -33,8 +33,8 @@ package struct RecipientResult: Sendable {
     case released
     /// It was not tried, and is to wait until then.
     case postponed(until: Timestamp)
-    /// It is given up; where that is the mailbox's fault, the contact is given up as well after some times.
-    case failed(isSoftBounce: Bool)
+    /// It is given up.
+    case failed
     /// The address does not exist.
     case bounced
     /// Nobody can say whether a server has taken it.
@@ -47,13 +47,30 @@ package struct RecipientResult: Sendable {
   package let outcome: Outcome
   package let code: Int?
   package let reply: String?
+  /// What a refusal says of the address that it was for; nil where there was none.
+  package let refusal: Refusal?
   package let at: Timestamp
 
-  package init(contact: ContactID, outcome: Outcome, code: Int? = nil, reply: String? = nil, at: Timestamp) {
+  /// An address that a server refused.
+  package struct Refusal: Sendable {
+    package let email: String
+    package let classification: BounceClassification
+
+    package init(email: String, classification: BounceClassification) {
+      self.email = email
+      self.classification = classification
+    }
+  }
+
+  package init(
+    contact: ContactID, outcome: Outcome, code: Int? = nil, reply: String? = nil, refusal: Refusal? = nil,
+    at: Timestamp
+  ) {
     self.contact = contact
     self.outcome = outcome
     self.code = code
     self.reply = reply
+    self.refusal = refusal
     self.at = at
   }
 }
@@ -182,7 +199,7 @@ package struct SendingRows {
           ClaimedRecipient(
             contact: recipient.contact, email: try row["email"], attempts: recipient.attempts + 1,
             firstName: try row["first_name"], lastName: try row["last_name"], fullName: try row["full_name"],
-            company: try row["company"], hasSoftBounces: try row["soft_bounces"] > 0))
+            company: try row["company"]))
       }
     }
     for some in claimed.map(\.contact).inChunks(of: 512) {
@@ -235,7 +252,7 @@ package struct SendingRows {
     for some in ids.inChunks(of: 512) {
       let rows = try queries.rows(
         """
-        SELECT id, email, first_name, last_name, full_name, company, soft_bounces,
+        SELECT id, email, first_name, last_name, full_name, company,
           bounced_at IS NOT NULL AS is_bounced, unsubscribed_at IS NOT NULL AS is_unsubscribed
         FROM contacts WHERE id IN (\(some))
         """)
