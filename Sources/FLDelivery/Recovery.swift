@@ -61,10 +61,7 @@ struct Recovery {
           return RecipientResult(contact: contact, outcome: outcome, code: code, reply: reply, at: time)
         }
       }
-      for some in stride(from: 0, to: results.count, by: 1000) {
-        try app.markRecipients(
-          Array(results[some..<min(some + 1000, results.count)]), of: mailing, by: sender)
-      }
+      for some in results.chunks(of: 1000) { try app.markRecipients(some, of: mailing, by: sender) }
     }
     try SenderRunRows(queries: app.database).end(sender, at: now)
     if uncertain + released > 0 {

@@ -140,10 +140,3 @@ extension GroupMember {
       isUnsubscribed: row["is_unsubscribed"])
   }
 }
-
-extension Array {
-  /// The elements in pieces of at most `size`.
-  func chunks(of size: Int) -> [[Element]] {
-    stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
-  }
-}

@@ -99,19 +99,3 @@ extension Array where Element: ContactPart {
     }
   }
 }
-
-/// The sizes of statements with many rows: few, so that they are prepared once.
-private let batchSizes = [500, 100, 20, 5, 1]
-
-extension Array {
-  /// Passes the elements to `body` in pieces of few different sizes, for statements with a row for each: there is then a
-  /// prepared statement for each size.
-  func inBatches(_ body: (ArraySlice<Element>) throws -> Void) rethrows {
-    var rest = self[...]
-    while !rest.isEmpty {
-      let size = batchSizes.first { $0 <= rest.count } ?? 1
-      try body(rest.prefix(size))
-      rest = rest.dropFirst(size)
-    }
-  }
-}

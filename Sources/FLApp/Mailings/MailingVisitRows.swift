@@ -86,15 +86,4 @@ struct MailingVisitRows {
       WHERE mailing_id = \(mailing) AND contact_id = \(contact)
       """)
   }
-
-  /// Remembers an address whose contact is gone.
-  func suppress(_ email: String, of account: AccountID, reason: UnsubscribeReason, at now: Timestamp) throws {
-    _ = try queries.run(
-      """
-      INSERT INTO suppressions (account_id, email_key, unsubscribed_at, unsubscribe_reason)
-      VALUES (\(account), \(email.lowercased()), \(now), \(reason.rawValue))
-      ON DUPLICATE KEY UPDATE unsubscribe_reason = COALESCE(unsubscribe_reason, \(reason.rawValue)),
-        unsubscribed_at = COALESCE(unsubscribed_at, \(now))
-      """)
-  }
 }

@@ -136,7 +136,8 @@ struct MailingVisits: Sendable {
           .unsubscribe([contact], reason: reason, at: now)
       } else if let email = message.email {
         // The contact was deleted meanwhile: who is imported again later stays unsubscribed.
-        try rows.suppress(email, of: message.account, reason: reason, at: now)
+        try BounceRows(queries: connection).rememberUnsubscription(
+          of: email, account: message.account, reason: reason, at: now)
       }
       try rows.unsubscribe(message.mailing, message.contact ?? subject.contact, at: now)
     }

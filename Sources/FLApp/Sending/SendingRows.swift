@@ -148,7 +148,7 @@ package struct SendingRows {
   /// Keeps the addresses that a mailing links to, by their numbers. They are the same each time: a mailing that is being
   /// sent is not changed any more.
   package func keepLinks(_ links: [String], of id: MailingID) throws {
-    for some in Array(links.enumerated()).inChunks(of: 100) {
+    for some in Array(links.enumerated()).chunks(of: 100) {
       let rows = some.map { position, url -> SQL in "(\(id), \(position), \(url))" }
       _ = try queries.run(
         """
@@ -202,7 +202,7 @@ package struct SendingRows {
             company: try row["company"]))
       }
     }
-    for some in claimed.map(\.contact).inChunks(of: 512) {
+    for some in claimed.map(\.contact).chunks(of: 512) {
       _ = try queries.run(
         """
         UPDATE mailing_recipients SET status = 'sending', claimed_by = \(sender), attempts = attempts + 1, due_at = NULL
@@ -249,7 +249,7 @@ package struct SendingRows {
 
   private func contacts(_ ids: [ContactID]) throws -> [ContactID: Addressee] {
     var found: [ContactID: Addressee] = [:]
-    for some in ids.inChunks(of: 512) {
+    for some in ids.chunks(of: 512) {
       let rows = try queries.rows(
         """
         SELECT id, email, first_name, last_name, full_name, company,
@@ -273,7 +273,7 @@ package struct SendingRows {
 
   private func mark(_ results: [RecipientResult], of mailing: MailingID, from state: SQL) throws {
     // In chunks of few different sizes, so that few different statements are prepared.
-    for some in results.inChunks(of: 128, orPowersOfTwo: true) {
+    for some in results.halvedChunks(of: 128) {
       let values = some.map { result -> SQL in
         """
         SELECT \(result.contact) AS contact_id, \(result.outcome.status) AS status, \(result.outcome.dueAt) AS due_at,
@@ -370,21 +370,5 @@ extension RecipientResult.Outcome {
     case .released, .postponed: false
     default: true
     }
-  }
-}
-
-extension Array {
-  /// The elements in pieces of `size`, of which the last may be smaller; with `orPowersOfTwo` the rest is cut into
-  /// pieces whose sizes are powers of two.
-  func inChunks(of size: Int, orPowersOfTwo: Bool = false) -> [[Element]] {
-    var chunks: [[Element]] = []
-    var start = 0
-    while start < count {
-      var length = Swift.min(size, count - start)
-      if orPowersOfTwo, length < size { length = 1 << (Int.bitWidth - 1 - length.leadingZeroBitCount) }
-      chunks.append(Array(self[start..<start + length]))
-      start += length
-    }
-    return chunks
   }
 }
