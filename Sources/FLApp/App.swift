@@ -181,11 +181,10 @@ public final class App: Sendable {
       """,
     tags: [
       ("Links", "Short links and their tags."), ("QR codes", "Symbols that lead to links."),
-      ("Contacts", "People, and whether mailings may go to them."),
+      ("Contacts", "People by their e-mail addresses, whether mailings may go to them, imports and exports."),
       ("Tags", "Labels of links and contacts."),
       ("Statistics", "Who followed the links."),
       ("Contact groups", "Lists of contacts, and the forms to subscribe to them."),
-      ("Contacts", "People, by their e-mail addresses; imports and exports."),
       ("Files", "Files to download, and to lead links to."),
       ("GeoIP", "Where addresses are."),
       ("Webhooks", "Addresses of yours that are told of what happens."),
