@@ -98,6 +98,8 @@ let package = Package(
     .testTarget(name: "FLQRCodeTests", dependencies: ["FLQRCode"], swiftSettings: common),
     .testTarget(name: "FLGeoIPTests", dependencies: ["FLGeoIP", "FLValues", logging], swiftSettings: common),
     .testTarget(name: "FLTransferTests", dependencies: ["FLTransfer", "FLValues"], swiftSettings: common),
+    .testTarget(
+      name: "FLDeliveryTests", dependencies: ["FLDelivery", "FLApp", "FLValues"], swiftSettings: common),
     .testTarget(name: "FLDNSTests", dependencies: ["FLDNS"], swiftSettings: common),
     .testTarget(name: "FLInterchangeTests", dependencies: ["FLInterchange"], swiftSettings: common),
     // A process for the tests of the clicks to kill, and their stopwatch.

@@ -41,6 +41,13 @@ struct MailingVisitRows {
       email: row["email"], contact: row["contact_id"], isUnsubscribed: row["is_unsubscribed"])
   }
 
+  /// What placeholders say of a contact; nil where the account has no such one.
+  func name(of contact: ContactID, of account: AccountID) throws -> RecipientName? {
+    try queries.row(
+      "SELECT \(RecipientName.columns) FROM contacts c WHERE c.id = \(contact) AND c.account_id = \(account)"
+    ).map(RecipientName.init)
+  }
+
   /// The address, with placeholders in it, that a link of a mailing leads to.
   func destination(_ position: Int, of mailing: MailingID) throws -> String? {
     try queries.row(

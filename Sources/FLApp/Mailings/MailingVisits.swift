@@ -65,11 +65,9 @@ struct MailingVisits: Sendable {
     }
     var values = PlaceholderValues()
     if let contact = message.contact,
-      let row = try database.row(
-        "SELECT \(RecipientName.columns) FROM contacts c WHERE c.id = \(contact) AND c.account_id = \(message.account)"
-      )
+      let name = try MailingVisitRows(queries: database).name(of: contact, of: message.account)
     {
-      values = try RecipientName(row).values
+      values = name.values
     }
     var bytes: [UInt8] = []
     text.render(values, into: &bytes)

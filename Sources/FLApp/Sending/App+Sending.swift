@@ -57,12 +57,8 @@ extension App {
     guard let account = try AccountRows(queries: database).find(mailing.account),
       let message = try? message(of: mailing, accountName: account.name)
     else { return nil }
-    let contact = try test.contact.flatMap { contact in
-      try database.row(
-        """
-        SELECT \(RecipientName.columns) FROM contacts c WHERE c.id = \(contact) AND c.account_id = \(mailing.account)
-        """
-      ).map { try RecipientName($0) }
+    let contact = try test.contact.flatMap {
+      try MailingVisitRows(queries: database).name(of: $0, of: mailing.account)
     }
     // The addresses in a test lead nowhere that counts: they are of no contact, unless one was chosen.
     return message.mail(
