@@ -24,13 +24,15 @@ private final class Sink {
       if (try? open()) != nil { return }
       Thread.sleep(forTimeInterval: 0.1)
     }
+    kill(process.processIdentifier, SIGKILL)
     throw POSIXError(.ECONNREFUSED)
   }
 
   func open() throws -> SMTPSession { try SMTPSession.open(SMTPServer(url: url)) }
 
   deinit {
-    process.terminate()
+    // Not terminate(): it inherits from the thread that started it that signals are blocked.
+    kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
   }
 }
