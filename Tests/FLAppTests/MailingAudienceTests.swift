@@ -188,6 +188,13 @@ import Testing
         && cancelled.counted("pending") == 0)
     #expect(cancelled["finishedAt"] != JSON.null && anna.post(path + "/cancel").status == 409)
     #expect(recipients(anna, path) == Array(repeating: "skipped cancelled", count: 3))
+    // One that was interrupted on the way goes on when it is asked for again.
+    _ = try house.app.database.run(
+      """
+      UPDATE mailing_recipients SET status = 'pending', skipped_reason = NULL
+      WHERE contact_id = \(ContactID(people[0]))
+      """)
+    #expect(anna.post(path + "/cancel").counted("skipped") == 3 && anna.post(path + "/cancel").status == 409)
     #expect(anna.delete(path).status == 204)
     #expect(
       try house.count("SELECT COUNT(*) FROM mailing_recipients WHERE contact_id = \(ContactID(people[0]))")

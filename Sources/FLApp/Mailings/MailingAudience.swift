@@ -121,7 +121,9 @@ public struct MailingAudience: Sendable {
       try rows.removeSources()
       try rows.removeExclusions()
     }
-    while try editing(mailing, of: account, { try $0.remove(Self.atOnce) }) == Self.atOnce {}
+    try inStretches(
+      { try editing(mailing, of: account, $0) },
+      { rows, after, last in try rows.remove(after: after, through: last) })
   }
 
   /// Runs `body` in a transaction in which the mailing stays one that may be changed.
@@ -161,23 +163,46 @@ public struct MailingAudience: Sendable {
         try progress()
       }
     }
-    var after = Self.beginning
-    while let last = try rows(database).last(after: after, limit: Self.atOnce) {
-      try database.transaction { connection in
-        try rows(connection).removeStrays(after: after, through: last)
-        try rows(connection).reconsider(after: after, through: last)
-      }
-      after = last
-      try progress()
+    try inStretches(of: mailing.id, account: mailing.account, progress: progress) { rows, after, last in
+      try rows.removeStrays(after: after, through: last)
+      try rows.reconsider(after: after, through: last)
     }
     try MailingRows(account: mailing.account, queries: database).markPrepared(mailing.id, at: now)
   }
 
   // MARK: Many at once
 
-  /// Repeats `change`, which changes up to so many rows and answers how many, until there are no more.
-  func inStretches(_ change: (Connection, Int) throws -> Int) throws {
-    while try database.transaction({ try change($0, Self.atOnce) }) == Self.atOnce {}
+  /// Has `change` do its work on all recipients of a mailing: those behind one contact up to another, a stretch after
+  /// the other, each in a transaction of its own, and calls `progress` behind each.
+  ///
+  /// They are walked by their key. Asking again and again for some of those that are left would pass each time over all
+  /// that were changed or deleted before, which stay in the index until they are purged: a million took minutes so.
+  func inStretches(
+    of mailing: MailingID, account: AccountID, progress: () throws -> Void = {},
+    _ change: @escaping (RecipientRows, ContactID, ContactID) throws -> Void
+  ) throws {
+    try inStretches(
+      { body in
+        try database.transaction {
+          try body(RecipientRows(account: account, mailing: mailing, queries: $0))
+        }
+      }, change, progress)
+  }
+
+  private func inStretches(
+    _ transaction: ((RecipientRows) throws -> ContactID?) throws -> ContactID?,
+    _ change: @escaping (RecipientRows, ContactID, ContactID) throws -> Void,
+    _ progress: () throws -> Void = {}
+  ) throws {
+    var after = Self.beginning
+    while let last = try transaction({ rows in
+      guard let last = try rows.last(after: after, limit: Self.atOnce) else { return nil }
+      try change(rows, after, last)
+      return last
+    }) {
+      after = last
+      try progress()
+    }
   }
 }
 

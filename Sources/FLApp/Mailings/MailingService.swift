@@ -73,12 +73,9 @@ struct MailingService: Sendable {
         throw Self.refused(mailing.status, "deleted")
       }
     }
-    let account = account
-    func rows(_ queries: any Queries) -> RecipientRows {
-      RecipientRows(account: account, mailing: id, queries: queries)
-    }
-    try audience.inStretches { try rows($0).removeVisitors($1) }
-    try audience.inStretches { try rows($0).remove($1) }
+    let visitors = RecipientRows(account: account, mailing: id, queries: database)
+    while try visitors.removeVisitors(10_000) > 0 {}
+    try audience.inStretches(of: id, account: account) { try $0.remove(after: $1, through: $2) }
     try MailingRows(account: account, queries: database).delete(id)
   }
 
@@ -127,17 +124,19 @@ struct MailingService: Sendable {
     }
   }
 
-  /// Stops a mailing for good: whoever waits is passed over.
+  /// Stops a mailing for good: whoever waits is passed over. Where that was interrupted it goes on.
   /// - Throws: `Problem` 404, 409 or 412.
   func cancel(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws
     -> Mailing
   {
-    _ = try move(
-      id, account, preconditions, "cancelled", from: [.scheduled, .queued, .sending, .paused], at: now
-    ) { _ in (.cancelled, "finished_at = \(now)") }
-    try audience.inStretches {
-      try RecipientRows(account: account, mailing: id, queries: $0).cancel($1)
+    let cancellable: [MailingStatus] = [.scheduled, .queued, .sending, .paused]
+    _ = try changing(id, account, preconditions) { rows, mailing in
+      let recipients = RecipientRows(account: account, mailing: id, queries: rows.queries)
+      if try mailing.status == .cancelled && recipients.has([.pending]) { return }
+      guard try rows.move(id, from: cancellable, to: .cancelled, setting: "finished_at = \(now)", at: now)
+      else { throw Self.refused(mailing.status, "cancelled") }
     }
+    try audience.inStretches(of: id, account: account) { try $0.cancel(after: $1, through: $2) }
     return try find(id, account: account)
   }
 
@@ -162,9 +161,7 @@ struct MailingService: Sendable {
       _ = try rows.move(
         id, from: [.sent, .failed], to: .paused, setting: "finished_at = NULL", at: now)
     }
-    try audience.inStretches {
-      try RecipientRows(account: account, mailing: id, queries: $0).retry(statuses, $1)
-    }
+    try audience.inStretches(of: id, account: account) { try $0.retry(statuses, after: $1, through: $2) }
     let rows = MailingRows(account: account, queries: database)
     _ = try rows.move(id, from: [.paused], to: .queued, setting: "queued_at = \(now)", at: now)
     return try find(id, account: account)

@@ -311,9 +311,9 @@ struct RecipientRows {
       "DELETE FROM mailing_recipients WHERE mailing_id = \(mailing) AND contact_id = \(contact)") > 0
   }
 
-  /// Takes up to `limit` away; answers how many.
-  func remove(_ limit: Int) throws -> Int {
-    try queries.run("DELETE FROM mailing_recipients WHERE mailing_id = \(mailing) LIMIT \(limit)")
+  /// Takes all away that lie behind `after`, up to `last`.
+  func remove(after: ContactID, through last: ContactID) throws {
+    try queries.run("DELETE FROM mailing_recipients WHERE \(range(after, last))")
   }
 
   /// Takes up to `limit` of those away who followed links; answers how many.
@@ -321,22 +321,26 @@ struct RecipientRows {
     try queries.run("DELETE FROM mailing_link_visitors WHERE mailing_id = \(mailing) LIMIT \(limit)")
   }
 
-  /// Passes over up to `limit` of those who wait; answers how many.
-  func cancel(_ limit: Int) throws -> Int {
+  /// Passes over those who wait.
+  func cancel(after: ContactID, through last: ContactID) throws {
     try queries.run(
       """
       UPDATE mailing_recipients SET status = 'skipped', skipped_reason = 'cancelled', due_at = NULL
-      WHERE mailing_id = \(mailing) AND status = 'pending' LIMIT \(limit)
+      WHERE \(range(after, last)) AND status = 'pending'
       """)
   }
 
-  /// Lets up to `limit` of those who are in one of `statuses` wait anew; answers how many.
-  func retry(_ statuses: [RecipientStatus], _ limit: Int) throws -> Int {
+  /// Lets those who are in one of `statuses` wait anew.
+  func retry(_ statuses: [RecipientStatus], after: ContactID, through last: ContactID) throws {
     try queries.run(
       """
       UPDATE mailing_recipients SET status = 'pending', attempts = 0, due_at = NULL, claimed_by = NULL
-      WHERE mailing_id = \(mailing) AND status IN (\(statuses.map(\.rawValue))) LIMIT \(limit)
+      WHERE \(range(after, last)) AND status IN (\(statuses.map(\.rawValue)))
       """)
+  }
+
+  private func range(_ after: ContactID, _ last: ContactID) -> SQL {
+    "mailing_id = \(mailing) AND contact_id > \(after) AND contact_id <= \(last)"
   }
 
   /// Whether somebody is in one of `statuses`.
