@@ -143,6 +143,8 @@ public final class HTTPClient: Sendable {
 
   private func prepare(_ handle: CurlHandle, _ address: String, _ limits: Limits) {
     handle.set(CURLOPT_NOSIGNAL, 1)
+    // A name whose server never answers holds no thread beyond the limit of time.
+    handle.set(CURLOPT_QUICK_EXIT, 1)
     handle.set(CURLOPT_FOLLOWLOCATION, 0)
     handle.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds: limits.connectMilliseconds)
     handle.set(CURLOPT_TIMEOUT_MS, milliseconds: limits.totalMilliseconds)

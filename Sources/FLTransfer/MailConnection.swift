@@ -194,8 +194,10 @@ final class MailConnection {
     if let failure { throw failure }
   }
 
-  /// The next line, without its end, which is CR LF or LF alone; `.garbage` where it is longer than `most` bytes.
-  func line(most: Int, by deadline: Deadline) throws(Failure) -> [UInt8] {
+  /// The next line, without its end, which is CR LF or LF alone. Of one that is longer than `most` bytes these alone where
+  /// `isCut`, else it is `.garbage`.
+  func line(most: Int, isCut: Bool = false, by deadline: Deadline) throws(Failure) -> [UInt8] {
+    var kept: [UInt8]?
     var searched = 0
     while true {
       let from = inputStart + searched
@@ -209,12 +211,17 @@ final class MailConnection {
         var line = input[inputStart..<found]
         inputStart = found + 1
         if line.last == 13 { line.removeLast() }
-        guard line.count <= most else { throw .garbage }
-        return Array(line)
+        if let kept { return kept }
+        guard isCut || line.count <= most else { throw .garbage }
+        return Array(line.prefix(most))
       }
       searched = inputEnd - inputStart
       // The end of the line may be a CR yet.
-      guard searched <= most + 1 else { throw .garbage }
+      if searched > most + 1 {
+        guard isCut else { throw .garbage }
+        kept = kept ?? Array(input[inputStart..<inputStart + most])
+        (inputStart, searched) = (inputEnd, 0)
+      }
       try receive(by: deadline)
     }
   }

@@ -103,7 +103,12 @@ public struct MailboxReader: Sendable {
     }
     var deleted = 0
     reading: for number in numbers {
-      try dialog.ask("RETR \(number)")
+      // Without the QUIT below nothing would be deleted, and the next round would come no further than this one.
+      if dialog.timeLeft < limits.totalMilliseconds / 5 { break }
+      do throws(Failure) { try dialog.ask("RETR \(number)") } catch {
+        if case .refused = error { continue }
+        throw error
+      }
       var message: [UInt8] = []
       while let line = try dialog.lineOfMany() {
         guard message.count < limits.messageBytes else { continue }
@@ -201,14 +206,17 @@ private final class MailboxDialog {
     }
   }
 
-  private func line() throws(MailboxReader.Failure) -> [UInt8] {
+  private func line(isCut: Bool = false) throws(MailboxReader.Failure) -> [UInt8] {
     try attempt { connection, deadline throws(MailConnection.Failure) in
-      try connection.line(most: Self.mostLineBytes, by: deadline)
+      try connection.line(most: Self.mostLineBytes, isCut: isCut, by: deadline)
     }
   }
 
+  /// How much of the time for all is left, in milliseconds.
+  var timeLeft: Int { Int(deadline.left) }
+
   private static func plain(_ line: [UInt8]) -> String {
-    String(SMTPReply.plain(line.prefix(4096)).prefix(SMTPReply.mostText))
+    String(SMTPReply.plain(line.prefix(4096)).unicodeScalars.prefix(SMTPReply.mostText))
   }
 
   // MARK: POP3
@@ -222,9 +230,10 @@ private final class MailboxDialog {
     throw .refused(Self.plain(answer))
   }
 
-  /// A line of an answer of many, without the dot that was put before one; nil behind the last.
+  /// A line of an answer of many, without the dot that was put before one; nil behind the last. One that is too long is
+  /// cut: anybody can send a message with such a line.
   func lineOfMany() throws(MailboxReader.Failure) -> ArraySlice<UInt8>? {
-    let line = try line()
+    let line = try line(isCut: true)
     guard line.first == 46 else { return line[...] }
     return line.count == 1 ? nil : line.dropFirst()
   }

@@ -31,10 +31,10 @@ public struct SMTPReply: Sendable, Equatable, CustomStringConvertible {
       if index > 0 && !text.isEmpty && !rest.isEmpty { text.append(" ") }
       text += Self.plain(rest)
       // No more than can be told, however many lines there are.
-      if text.count > Self.mostText { break }
+      if text.unicodeScalars.count > Self.mostText { break }
     }
     self.enhanced = enhanced
-    self.text = String(text.prefix(Self.mostText))
+    self.text = String(text.unicodeScalars.prefix(Self.mostText))
   }
 
   /// The codes and the text in one line.

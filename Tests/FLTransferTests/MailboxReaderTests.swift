@@ -18,6 +18,8 @@ import Testing
       case "USER", "PASS": peer.say("+OK\r\n")
       case "LIST":
         peer.say("+OK\r\n" + messages.indices.map { "\($0 + 1) 100\r\n" }.joined() + ".\r\n")
+      // One that the server lists, and can't give.
+      case "RETR" where messages[number - 1].isEmpty: peer.say("-ERR not now\r\n")
       case "RETR": peer.say("+OK\r\n\(messages[number - 1])\r\n.\r\n")
       case "DELE":
         deleted(number)
@@ -48,6 +50,23 @@ import Testing
     #expect(read == ["A: b\r\n\r\n.x\r\nend\r\n", String(repeating: "y", count: 40), "third\r\n"])
     #expect(deleted.withLock { $0 } == [1, 3, 0])
     #expect(server.lines.contains("PASS secret"))
+  }
+
+  @Test func aMessageThatCanNotBeReadHoldsUpNoOther() throws {
+    let deleted = Mutex<[Int]>([])
+    // Anybody can send a line that is longer than any buffer.
+    let messages = ["A: b\r\n\r\n" + String(repeating: "y", count: 3_000_000) + "\r\nend", "", "third"]
+    let server = try ScriptedServer { peer in
+      Self.pop3(peer, messages) { number in deleted.withLock { $0.append(number) } }
+    }
+    var read: [Int] = []
+    let reader = MailboxReader(
+      try MailboxServer(url: "pop3://me:secret@127.0.0.1:\(server.port)"), limits: Self.limits)
+    let count = try reader.read { message in
+      read.append(message.count)
+      return .delete
+    }
+    #expect(count == 2 && read == [40, 7] && deleted.withLock { $0 } == [1, 3, 0])
   }
 
   /// Answers IMAP with messages 7 and 9.
@@ -99,7 +118,6 @@ import Testing
     "A server that misbehaves",
     arguments: [
       "hello\r\n", "+OK\r\nx y\r\n.\r\n", "", "+OK\r\n1 1\r\n.\r\nhello\r\n", "-ERR no\r\n",
-      "+OK\r\n1 1\r\n.\r\n-ERR no\r\n",
     ])
   func misbehaving(answer: String) throws {
     let server = try ScriptedServer { peer in
