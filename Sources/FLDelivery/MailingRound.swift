@@ -139,7 +139,7 @@ final class MailingRound: Sendable {
   private func look() throws -> [MailingInHand] {
     let rows = SendingRows(queries: app.database)
     try rows.promote(at: .now)
-    let mailings = try rows.waiting()
+    let mailings = try rows.waiting(at: .now)
     prepare(mailings.filter { !$0.isPrepared })
     return mailings
   }
@@ -187,31 +187,47 @@ final class MailingRound: Sendable {
         allowed - granted, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
     }
     guard granted > 0 else { return (false, last) }
-    let claim = try app.database.transaction { connection in
-      try SendingRows(queries: connection).claim(granted, of: mailing.id, behind: last, by: sender, at: now)
-    }
-    let claimed = claim.recipients
+    let claim = try take(granted, of: mailing.id, behind: last, at: now)
+    let claimed = claim?.recipients ?? []
     if claimed.count < granted {
+      // From here on what was claimed must come into the line; a limit that is used too early is no harm.
       let unused = granted - claimed.count
-      try rates.giveBack(unused, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
-      try rates.giveBack(unused, of: .all, limit: limits.perMinute, at: now)
+      try? rates.giveBack(unused, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
+      try? rates.giveBack(unused, of: .all, limit: limits.perMinute, at: now)
     }
+    guard let claim else { return (false, last) }
     guard !claimed.isEmpty else { return (claim.found > 0, claim.last) }
     results.inHand.add(claimed.count, ordering: .releasing)
-    let kept = try holdingBack(claimed, of: mailing.id, rates, limit: limits.perMinuteToDomain, at: now)
+    let kept = holdingBack(claimed, of: mailing.id, rates, limit: limits.perMinuteToDomain, at: now)
     line.append(kept.map { Waiting(mailing: mailing.id, recipient: $0, message: message) })
     return (true, claim.last)
+  }
+
+  /// Claims, once no results are in the way; nil where the run ends before.
+  private func take(_ count: Int, of mailing: MailingID, behind last: ContactID?, at now: Timestamp) throws
+    -> SendingRows.Claim?
+  {
+    while !stop() {
+      let claim = try results.claiming {
+        try app.database.transaction { connection in
+          try SendingRows(queries: connection).claim(count, of: mailing, behind: last, by: sender, at: now)
+        }
+      }
+      if let claim { return claim }
+      Thread.sleep(forTimeInterval: 0.002)
+    }
+    return nil
   }
 
   /// The recipients whose domains take more in this minute; the others wait for the next.
   private func holdingBack(
     _ claimed: [ClaimedRecipient], of mailing: MailingID, _ rates: SendRates, limit: Int?, at now: Timestamp
-  ) throws -> [ClaimedRecipient] {
+  ) -> [ClaimedRecipient] {
     guard limit != nil else { return claimed }
     var kept: [ClaimedRecipient] = []
     let nextMinute = Timestamp(microseconds: (now.seconds / 60 + 1) * 60_000_000)
     for (domain, some) in Dictionary(grouping: claimed, by: { $0.email.domain }) {
-      let granted = try rates.take(some.count, of: .domain(domain), limit: limit, at: now)
+      let granted = (try? rates.take(some.count, of: .domain(domain), limit: limit, at: now)) ?? 0
       kept += some.prefix(granted)
       for recipient in some.dropFirst(granted) {
         results.append(

@@ -16,8 +16,10 @@ struct Recovery {
   /// - Throws: `DatabaseError`; what is not settled stays for the next run.
   func run(at now: Timestamp) throws {
     for remains in SenderJournal.remains(in: directory) {
-      try settle(remains.sender, fates: remains.fates, at: now)
-      remains.remove()
+      attempt(remains.sender) {
+        try settle(remains.sender, fates: remains.fates, at: now)
+        remains.remove()
+      }
     }
     // Of those whose journal is on another host, or lost: when nothing was heard of them for long.
     let runs = SenderRunRows(queries: app.database)
@@ -25,7 +27,16 @@ struct Recovery {
       // One that hangs on this host still holds its journal, and tells by it when it ends.
       let path = "\(directory)/\(run.id)\(SenderJournal.suffix)"
       if FileManager.default.fileExists(atPath: path) { continue }
-      try settle(run.id, fates: nil, at: now)
+      attempt(run.id) { try settle(run.id, fates: nil, at: now) }
+    }
+  }
+
+  /// One that can't be settled holds up none of the others; it is tried again by the next run.
+  private func attempt(_ sender: SenderID, _ settle: () throws -> Void) {
+    do { try settle() } catch {
+      logger.error(
+        "what a sender had in hand can't be settled",
+        metadata: ["sender": "\(sender)", "error": "\(error.loggable)"])
     }
   }
 

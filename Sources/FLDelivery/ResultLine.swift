@@ -24,6 +24,7 @@ final class ResultLine: Sendable {
   private let entries = WaitingLine<Entry>()
   /// Messages that are claimed and whose fate is not written yet.
   let inHand = Atomic<Int>(0)
+  private let claiming = Mutex(())
   private let isClosed = Atomic<Bool>(false)
   private let wasLost = Atomic<Bool>(false)
 
@@ -55,24 +56,44 @@ final class ResultLine: Sendable {
         Thread.sleep(forTimeInterval: 0.01)
         continue
       }
-      while true {
-        do {
-          try write(some)
-          break
-        } catch {
-          logger.warning(
-            "results can't be written", metadata: ["error": "\(error.loggable)", "count": "\(some.count)"])
-          if isClosed.load(ordering: .acquiring) {
-            deadline = deadline ?? .now + Self.lastPatience
-            if let deadline, deadline < .now {
-              wasLost.store(true, ordering: .releasing)
-              break
-            }
-          }
-          Thread.sleep(forTimeInterval: 0.5)
-        }
+      if some.contains(where: \.result.outcome.waitsAgain) {
+        claiming.withLock { _ in writePersistently(some, &deadline) }
+      } else {
+        writePersistently(some, &deadline)
       }
       inHand.subtract(some.count, ordering: .acquiringAndReleasing)
+    }
+  }
+
+  /// Runs `body` while no results are being written by which somebody waits again; nil where some are.
+  ///
+  /// Such a writing is repeated when its fate is not known. Were a recipient claimed between two tries, the second would
+  /// give back what is in hand, and somebody else would send it as well.
+  func claiming<Result: Sendable>(_ body: () throws -> Result) throws -> Result? {
+    try claiming.withLockIfAvailable { _ in try body() }
+  }
+
+  private func writePersistently(_ some: [Entry], _ deadline: inout ContinuousClock.Instant?) {
+    var left = Dictionary(grouping: some, by: \.mailing)
+    while true {
+      do {
+        for (mailing, entries) in left {
+          try app.markRecipients(entries.map(\.result), of: mailing, by: sender)
+          left[mailing] = nil
+        }
+        return
+      } catch {
+        logger.warning(
+          "results can't be written", metadata: ["error": "\(error.loggable)", "count": "\(some.count)"])
+        if isClosed.load(ordering: .acquiring) {
+          deadline = deadline ?? .now + Self.lastPatience
+          if let deadline, deadline < .now {
+            wasLost.store(true, ordering: .releasing)
+            return
+          }
+        }
+        Thread.sleep(forTimeInterval: 0.5)
+      }
     }
   }
 
@@ -90,11 +111,5 @@ final class ResultLine: Sendable {
       }
     }
     return some
-  }
-
-  private func write(_ entries: [Entry]) throws {
-    for (mailing, some) in Dictionary(grouping: entries, by: \.mailing) {
-      try app.markRecipients(some.map(\.result), of: mailing, by: sender)
-    }
   }
 }

@@ -40,7 +40,7 @@ final class SenderJournal: Sendable {
     // Locked before it has its name: who finds it by that finds it locked.
     let draft = path + ".new"
     descriptor = open(draft, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0, append(line: Self.boot),
+    guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0, append(Self.boot + "\n"),
       rename(draft, path) == 0
     else {
       throw Failure(description: "The journal \(path) can't be made: \(String(cString: strerror(errno))).")
@@ -63,8 +63,11 @@ final class SenderJournal: Sendable {
     _ = append(line: "A \(message.mailing) \(message.contact) \(code) \(time.microseconds) \(String(reply))")
   }
 
-  private func append(line: String) -> Bool {
-    let bytes = Array((line + "\n").utf8)
+  /// Each line begins with an end: one that was cut off for want of room does not swallow the next.
+  private func append(line: String) -> Bool { append("\n" + line + "\n") }
+
+  private func append(_ text: String) -> Bool {
+    let bytes = Array(text.utf8)
     while true {
       let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
       if written == bytes.count { return true }

@@ -42,6 +42,10 @@ final class SingleMailRound: MailSource {
         return nil
       }
     }
+    // The others need not wait for the end of the lease.
+    for mail in waiting.withLock({ mails in
+      defer { mails = [] }; return mails
+    }) { done(mail, .notTried) }
     return nil
   }
 

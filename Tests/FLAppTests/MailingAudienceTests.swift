@@ -201,6 +201,44 @@ import Testing
         == 0)
   }
 
+  @Test func whatASenderGivesBackOfACancelledMailingWaitsNoMore() throws {
+    let anna = try house.account()
+    let (path, people) = try ready(anna)
+    let id = try #require(MailingID(String(path.split(separator: "/")[2])))
+    #expect(anna.post(path + "/send").status == 200)
+    try refresh(path)
+    let database = house.app.database
+    try SendingRows(queries: database).start(id, at: .now)
+    let sender = SenderID(at: .now)
+    let claim = try database.transaction {
+      try SendingRows(queries: $0).claim(10, of: id, behind: nil, by: sender, at: .now)
+    }
+    #expect(claim.recipients.count == 3)
+    #expect(anna.post(path + "/cancel").counted("pending") == 3)
+    // A reply may be any text of any length, of one character with a thousand accents too.
+    let reply = "550 5.7.1 e" + String(repeating: "\u{301}", count: 2000)
+    let outcomes: [RecipientResult.Outcome] = [.released, .retry(at: .now), .failed]
+    try house.app.markRecipients(
+      zip(people, outcomes).map { person, outcome in
+        RecipientResult(
+          contact: ContactID(person) ?? ContactID(at: .now), outcome: outcome, code: 550, reply: reply,
+          at: .now)
+      }, of: id, by: sender)
+    let counts = anna.get(path)
+    #expect(
+      counts.counted("pending") == 0 && counts.counted("skipped") == 2 && counts.counted("failed") == 1)
+  }
+
+  @Test func manyMailingsOfOneAccountHideNoneOfAnother() throws {
+    let (anna, bert) = (try house.account(), try house.account())
+    for _ in 0..<25 { #expect(anna.post(try ready(anna).path + "/send").status == 200) }
+    let path = try ready(bert).path
+    #expect(bert.post(path + "/send").status == 200)
+    let waiting = try SendingRows(queries: house.app.database).waiting(at: .now)
+    #expect(waiting.contains { path.hasSuffix($0.id.description) })
+    #expect(Dictionary(grouping: waiting, by: \.account).values.allSatisfy { $0.count <= 20 })
+  }
+
   @Test func aScheduledMailingCanBeChangedUntilItsTime() throws {
     let anna = try house.account()
     let (path, _) = try ready(anna)

@@ -49,6 +49,21 @@ import Testing
     var data = try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name))
     data.removeLast(9)
     #expect(SenderJournal.read(data) == [whole: .perhaps])
+    // What is noted behind it, when there is room again, is read.
+    let next = message()
+    data += Data("\nE \(next.mailing) \(next.contact)\n".utf8)
+    #expect(SenderJournal.read(data) == [whole: .perhaps, next: .perhaps])
+  }
+
+  @Test func eachRecordStandsOnALineOfItsOwnWhateverIsBeforeIt() throws {
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let one = message()
+    let journal = try SenderJournal(of: SenderID(at: .now), in: directory)
+    let torn = try #require(FileHandle(forWritingAtPath: journal.path))
+    try torn.seekToEnd()
+    try torn.write(contentsOf: Data("E 01a216".utf8))
+    #expect(journal.willEnd(one))
+    #expect(SenderJournal.read(try Data(contentsOf: URL(fileURLWithPath: journal.path))) == [one: .perhaps])
   }
 
   @Test func ofAnotherBootNothingIsKnown() {

@@ -161,7 +161,12 @@ struct MailingService: Sendable {
       _ = try rows.move(
         id, from: [.sent, .failed], to: .paused, setting: "finished_at = NULL", at: now)
     }
-    try audience.inStretches(of: id, account: account) { try $0.retry(statuses, after: $1, through: $2) }
+    try audience.inStretches(of: id, account: account) { recipients, after, last in
+      // Whoever resumes or cancels it meanwhile would leave the rest waiting in a mailing that is over.
+      let status = try MailingRows(account: account, queries: recipients.queries).lockStatus(id)
+      guard let status, status == .paused else { throw Self.refused(status ?? .cancelled, "retried") }
+      try recipients.retry(statuses, after: after, through: last)
+    }
     let rows = MailingRows(account: account, queries: database)
     _ = try rows.move(id, from: [.paused], to: .queued, setting: "queued_at = \(now)", at: now)
     return try find(id, account: account)

@@ -17,6 +17,12 @@ extension App {
       try SendingRows(queries: database).keepLinks(message.links, of: mailing.id)
     }
     try SendingRows(queries: database).start(mailing.id, at: now)
+    // Who came in behind a cancelling is passed over as well.
+    let rows = MailingRows(account: mailing.account, queries: database)
+    guard try rows.find(mailing.id)?.status == .cancelled else { return }
+    try MailingAudience(database: database).inStretches(of: mailing.id, account: mailing.account) {
+      try $0.cancel(after: $1, through: $2)
+    }
   }
 
   /// A mailing made ready to be rendered; nil where it is gone, or can't be: then it is failed, with the reason in the
@@ -54,6 +60,9 @@ extension App {
   package func mail(of test: MailingTest, at now: Timestamp) throws -> MailingMessage.Mail? {
     var mailing = test.mailing
     mailing.content.subject = MailingTest.mark + mailing.content.subject
+    // A test counts nowhere, and its links lead where they say.
+    mailing.content.trackOpens = false
+    mailing.content.trackClicks = false
     guard let account = try AccountRows(queries: database).find(mailing.account),
       let message = try? message(of: mailing, accountName: account.name)
     else { return nil }

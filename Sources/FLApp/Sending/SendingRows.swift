@@ -69,7 +69,8 @@ package struct RecipientResult: Sendable {
     self.contact = contact
     self.outcome = outcome
     self.code = code
-    self.reply = reply
+    // A reply is whatever a server says; what the column can't take would hold up all others.
+    self.reply = reply.map { String($0.unicodeScalars.prefix(512)) }
     self.refusal = refusal
     self.at = at
   }
@@ -92,12 +93,20 @@ package struct SendingRows {
       """)
   }
 
-  /// The mailings that are to be sent, the longest waiting first.
-  package func waiting() throws -> [MailingInHand] {
+  /// The mailings with something to do now, the longest waiting first: of each account so many that the others of a
+  /// thousand are seen as well.
+  package func waiting(at now: Timestamp) throws -> [MailingInHand] {
     try queries.rows(
       """
-      SELECT id, account_id, status = 'sending' AS is_prepared FROM mailings
-      WHERE status IN ('queued', 'sending') ORDER BY queued_at, id LIMIT 1000
+      SELECT id, account_id, is_prepared FROM (
+        SELECT m.id, m.account_id, m.queued_at, m.status = 'sending' AS is_prepared,
+          ROW_NUMBER() OVER (PARTITION BY m.account_id ORDER BY m.queued_at, m.id) AS place
+        FROM mailings m WHERE m.status IN ('queued', 'sending') AND (m.status = 'queued'
+          OR EXISTS (SELECT 1 FROM mailing_recipients r FORCE INDEX (mailing_recipients_status)
+            WHERE r.mailing_id = m.id AND r.status = 'pending' AND (r.due_at IS NULL OR r.due_at <= \(now)))
+          OR NOT EXISTS (SELECT 1 FROM mailing_recipients r FORCE INDEX (mailing_recipients_status)
+            WHERE r.mailing_id = m.id AND r.status IN ('pending', 'sending')))) w
+      WHERE place <= 20 ORDER BY queued_at, id LIMIT 1000
       """
     ).map { row in
       MailingInHand(id: try row["id"], account: try row["account_id"], isPrepared: try row["is_prepared"])
@@ -267,7 +276,16 @@ package struct SendingRows {
   }
 
   /// Notes what became of messages that `sender` had in hand.
+  /// Who would wait again of a mailing that was cancelled meanwhile is passed over. In a transaction.
   package func mark(_ results: [RecipientResult], of mailing: MailingID, by sender: SenderID) throws {
+    var results = results
+    if results.contains(where: \.outcome.waitsAgain) {
+      // A shared lock: a cancelling either sees who waits again, or is seen here.
+      let state = try queries.row("SELECT status FROM mailings WHERE id = \(mailing) LOCK IN SHARE MODE")
+      if let state, try state["status"] == "cancelled" {
+        results = results.map { $0.outcome.waitsAgain ? $0.passedOver : $0 }
+      }
+    }
     try mark(results, of: mailing, from: "r.status = 'sending' AND r.claimed_by = \(sender)")
   }
 
@@ -302,7 +320,7 @@ package struct SendingRows {
       """
       SELECT r.mailing_id, r.contact_id FROM mailings m
       JOIN mailing_recipients r FORCE INDEX (mailing_recipients_status) ON r.mailing_id = m.id AND r.status = 'sending'
-      WHERE m.status IN ('queued', 'sending', 'paused', 'cancelled') AND r.claimed_by = \(sender)
+      WHERE m.status IN ('queued', 'sending', 'paused', 'cancelled', 'failed') AND r.claimed_by = \(sender)
       """)
     return try rows.reduce(into: [:]) { found, row in
       found[try row["mailing_id"], default: []].append(try row["contact_id"])
@@ -341,7 +359,22 @@ package struct SendingRows {
   }
 }
 
+extension RecipientResult {
+  fileprivate var passedOver: RecipientResult {
+    RecipientResult(
+      contact: contact, outcome: .skipped("cancelled"), code: code, reply: reply, refusal: refusal, at: at)
+  }
+}
+
 extension RecipientResult.Outcome {
+  /// Whether another message goes out to the recipient.
+  package var waitsAgain: Bool {
+    switch self {
+    case .retry, .released, .postponed: true
+    case .sent, .failed, .bounced, .uncertain, .skipped: false
+    }
+  }
+
   fileprivate var status: String {
     switch self {
     case .sent: "sent"
