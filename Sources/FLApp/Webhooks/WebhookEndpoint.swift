@@ -31,7 +31,7 @@ public struct WebhookEndpoint: Sendable {
   var updatedAt: Timestamp
 
   /// Whether it gets nothing but what tells of payments.
-  var isOfPayments: Bool { subscriptions.allSatisfy(\.isOfPayments) }
+  var isOfPayments: Bool { !subscriptions.isEmpty && subscriptions.allSatisfy(\.isOfPayments) }
 
   var tag: EntityTag {
     EntityTag(version: version, state: failingSince.map { "f\($0.seconds)" } ?? "")

@@ -27,6 +27,7 @@ struct WebhookEndpointRows {
       """
       e.account_id = \(account) AND NOT EXISTS
         (SELECT 1 FROM webhook_subscriptions s WHERE s.endpoint_id = e.id AND s.event NOT LIKE 'payment.%')
+        AND EXISTS (SELECT 1 FROM webhook_subscriptions s WHERE s.endpoint_id = e.id)
       """
     }
   }

@@ -94,6 +94,19 @@ public struct WebhookQueue: Sendable {
         "SELECT id, event, data, created_at FROM webhook_events WHERE id = \(event)"
       ).map(WebhookMessage.init)
     else { return nil }
+    let account: AccountID = try endpoint["account_id"]
+    // An endpoint that was narrowed gets nothing that waited from before.
+    guard
+      try isAskedFor || message.event == WebhookEvent.test
+        || wants(message.event, endpoint: id, account: account, on: queries)
+    else {
+      _ = try queries.run(
+        """
+        UPDATE webhook_deliveries SET status = 'failed', error = \(WebhookDelivery.unwanted), leased_until = NULL
+        WHERE id = \(delivery)
+        """)
+      return nil
+    }
     let lease = now + Self.lease
     _ = try queries.run(
       """
@@ -104,7 +117,7 @@ public struct WebhookQueue: Sendable {
     let sealed: [[UInt8]?] = [try endpoint["secret"], try endpoint["previous"]]
     let attempts: Int = try taken["attempts"]
     return try WebhookAttempt(
-      delivery: delivery, endpoint: id, account: endpoint["account_id"], url: endpoint["url"],
+      delivery: delivery, endpoint: id, account: account, url: endpoint["url"],
       event: message.event, eventID: event, body: message.bytes,
       number: attempts + 1 - taken["attempts_before"],
       lease: lease, isAskedFor: isAskedFor, isMarked: endpoint["is_marked"],
@@ -154,7 +167,9 @@ public struct WebhookQueue: Sendable {
   ) throws {
     let isGoingOn = try noteFailure(of: attempt.endpoint, outcome, on: queries, at: now)
     var next: Timestamp?
-    if isGoingOn, try wants(attempt, on: queries) {
+    if isGoingOn, attempt.event != WebhookEvent.test,
+      try wants(attempt.event, endpoint: attempt.endpoint, account: attempt.account, on: queries)
+    {
       next = WebhookRetries.delay(after: attempt.number, jitter: jitter, retryAfter: outcome.retryAfter)
         .map { now + $0 }
     }
@@ -197,12 +212,13 @@ public struct WebhookQueue: Sendable {
   }
 
   /// Whether a failed delivery is to be tried again: a test is not, nor what its endpoint has stopped to want.
-  private func wants(_ attempt: WebhookAttempt, on queries: some Queries) throws -> Bool {
-    guard attempt.event != WebhookEvent.test else { return false }
-    return try queries.row(
+  private func wants(
+    _ event: String, endpoint: WebhookEndpointID, account: AccountID, on queries: some Queries
+  ) throws -> Bool {
+    try queries.row(
       """
-      SELECT 1 FROM webhook_subscriptions WHERE account_id = \(attempt.account)
-        AND event IN (\([attempt.event, "*"])) AND endpoint_id = \(attempt.endpoint) LIMIT 1
+      SELECT 1 FROM webhook_subscriptions WHERE account_id = \(account)
+        AND event IN (\([event, "*"])) AND endpoint_id = \(endpoint) LIMIT 1
       """) != nil
   }
 
