@@ -143,8 +143,13 @@ public struct BounceService: Sendable {
     _ classification: BounceClassification, of contact: ContactID, email: String, mailing: MailingID,
     account: AccountID, on queries: any Queries, at now: Timestamp
   ) throws -> BounceResult.Effect {
-    try note(
-      classification, of: contact, isStillThere: true, email: email, mailing: mailing, account: account,
+    let address = try queries.row(
+      "SELECT email_key FROM contacts WHERE id = \(contact) AND account_id = \(account) FOR UPDATE")
+    // Who has got another address since is not flagged for the old one.
+    let isStillThere = try address.map { try $0["email_key"] == email.lowercased() } ?? false
+    return try note(
+      classification, of: contact, isStillThere: isStillThere, email: email, mailing: mailing,
+      account: account,
       on: queries, at: now)
   }
 
