@@ -41,6 +41,21 @@ import Testing
     #expect(anna.post("/api/contacts/bulk", ["contacts": [worst]])["errors"]?.array?.count == 5)
   }
 
+  /// One statement with all of them would be larger than what a database takes.
+  @Test func contactsWithMuchInThemAreTakenByTheHundred() throws {
+    let anna = try house.account()
+    func contacts(_ letter: String) -> JSON {
+      let text = JSON.string(String(repeating: letter, count: 1000))
+      let fields = JSON.object((0..<25).reduce(into: [:]) { $0["field\($1)"] = text })
+      return .array((0..<400).map { ["email": .string("much\($0)@example.org"), "customFields": fields] })
+    }
+    // 400 × 25 × 1,000 characters of two bytes: 20 MB.
+    let answer = anna.post("/api/contacts/bulk", ["contacts": contacts("é")])
+    #expect(answer.status == 200 && answer["created"] == 400, "\(answer.status)")
+    let again = anna.post("/api/contacts/bulk", ["contacts": contacts("ö")])
+    #expect(again.status == 200 && again["updated"] == 400, "\(again.status)")
+  }
+
   @Test func tagsArePutOnAndTakenFromMany() throws {
     let anna = try house.account()
     let one = try anna.contact(["email": "one@example.org", "tags": ["a", "b"]])

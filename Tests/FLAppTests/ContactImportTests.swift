@@ -249,6 +249,13 @@ extension Answer {
     }
     let groups = try #require(try anna.contacts(in: house)["a@example.org"]).groups
     #expect(groups.map { "\($0.name) \($0.status)" } == ["asking pending", "open confirmed"])
+    // Nobody has confirmed anything by being in a file.
+    #expect(
+      try house.count(
+        """
+        SELECT COUNT(*) FROM contact_group_members m JOIN contact_groups g ON g.id = m.group_id
+        WHERE g.name IN ('asking', 'open') AND m.confirmed_at IS NOT NULL
+        """) == 0)
     #expect(try house.count("SELECT COUNT(*) FROM mail_outbox WHERE recipient = 'a@example.org'") == 0)
   }
 

@@ -260,7 +260,8 @@ struct ContactBatch {
   /// Writes what the rows made, and tells the webhooks.
   func write(unsubscribing reason: UnsubscribeReason) throws {
     let taken = entries.filter(\.isTaken)
-    let new = taken.filter(\.isNew)
+    // Also those of which no row could be taken: the contact is there, and what its address asked for holds.
+    let new = entries.filter(\.isNew)
     let changed = taken.filter(\.isChanged)
     try rows.update(changed.map(\.contact), at: now)
     try insert(taken.flatMap { entry in entry.newPhones.map { (entry.contact.id, $0) } })

@@ -93,7 +93,7 @@ struct ContactBulk: Sendable {
 /// What became of the rows of a bulk request.
 struct ContactBulkResult: Sendable {
   /// How many problems of one row are told: an answer stays in proportion to what was sent.
-  private static let mostPerRow = 5
+  private static let mostPerRow = ContactRow.mostProblems
 
   struct RowProblem: Sendable {
     let index: Int

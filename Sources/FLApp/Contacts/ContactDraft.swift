@@ -55,6 +55,9 @@ struct ContactDraft: Sendable {
 
 /// One of many contacts that are given at once: what it says, or why that can't be taken.
 enum ContactRow: Sendable {
+  /// How many problems of a row are told.
+  static let mostProblems = 5
+
   case draft(ContactDraft)
   case bad([FieldProblem], email: String?)
 
@@ -63,7 +66,9 @@ enum ContactRow: Sendable {
     do throws(Problem) {
       self = .draft(try ContactDraft.shape.read(json))
     } catch {
-      self = .bad(error.errors, email: json["email"]?.string)
+      // No more than is told: a hostile body has thousands of wrong members in each of thousands of rows.
+      let email = json["email"]?.string.map { String($0.unicodeScalars.prefix(254)) }
+      self = .bad(Array(error.errors.prefix(Self.mostProblems)), email: email)
     }
   }
 }

@@ -113,15 +113,22 @@ struct ContactPartRoutes<Part: ContactPart>: Sendable {
   }
 
   func update(_ call: Call, _ patch: JSONObject, _ id: ContactID, _ part: ID<Part>) throws -> Place {
-    try change(call, id) { parts in
+    // As everywhere, what is wrong with the body is told before what does not hold any more.
+    _ = try Self.changed(try find(call, id, part).part, by: patch)
+    return try change(call, id) { parts in
       guard let old = try parts.find(part, of: id) else { throw Problem.notFound }
-      var members = try JSON(reading: Part.shape.bytes(old)).object ?? [:]
-      for member in patch.members { members[member.name] = member.unlessNull }
-      var new = try Part.input.read(.object(members)).made(like: old)
-      new.id = part
+      let new = try Self.changed(old, by: patch)
       try parts.update(new, of: id)
       return new
     }
+  }
+
+  private static func changed(_ old: Part, by patch: JSONObject) throws -> Part {
+    var members = try JSON(reading: Part.shape.bytes(old)).object ?? [:]
+    for member in patch.members { members[member.name] = member.unlessNull }
+    var new = try Part.input.read(.object(members)).made(like: old)
+    new.id = old.id
+    return new
   }
 
   func delete(_ call: Call, _ id: ContactID, _ part: ID<Part>) throws {

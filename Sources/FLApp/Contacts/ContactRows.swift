@@ -64,7 +64,7 @@ struct ContactRows {
   func insert(_ contacts: [Contact], ignoringTaken: Bool) throws -> Int {
     let ignore: SQL = ignoringTaken ? "IGNORE" : ""
     var inserted = 0
-    try contacts.inBatches { batch in
+    try contacts.inBatches(weighing: \.customFields.bytes) { batch in
       inserted += try queries.run(
         """
         INSERT \(ignore) INTO contacts (id, account_id, email, email_key, first_name, last_name, full_name, company,
@@ -77,7 +77,7 @@ struct ContactRows {
 
   /// Writes what contacts that are there say of themselves; their addresses stay.
   func update(_ contacts: [Contact], at now: Timestamp) throws {
-    try contacts.inBatches { batch in
+    try contacts.inBatches(weighing: \.customFields.bytes) { batch in
       try queries.run(
         """
         INSERT INTO contacts (id, account_id, email, email_key, first_name, last_name, full_name, company,

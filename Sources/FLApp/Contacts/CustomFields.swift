@@ -43,6 +43,11 @@ extension JSONObject.Member {
 
 /// As the JSON text that a column holds; none are NULL there.
 extension CustomFields: SQLConvertible {
+  /// How many bytes they take in a statement at most: in JSON a character may become two.
+  var bytes: Int {
+    members.members.reduce(0) { $0 + 2 * ($1.name.utf8.count + ($1.value.string?.utf8.count ?? 24)) }
+  }
+
   var sqlValue: SQLValue { isEmpty ? .null : .text(JSON.object(members).text) }
 
   static func read(_ value: SQLValue) throws -> CustomFields {

@@ -1,5 +1,8 @@
 /// The sizes of statements with many rows: few, so that they are prepared once.
 private let batchSizes = [500, 100, 20, 5, 1]
+/// The most that the large values of such a statement may have, in bytes: MariaDB takes none beyond `max_allowed_packet`,
+/// which is 16 MiB where nobody says otherwise.
+private let batchBytes = 4 << 20
 
 extension Array {
   /// The elements in pieces of at most `size`.
@@ -30,5 +33,19 @@ extension Array {
       try body(rest.prefix(size))
       rest = rest.dropFirst(size)
     }
+  }
+
+  /// The same, where elements may be large: `weight` tells how many bytes one has. One that is too large stands alone.
+  func inBatches(weighing weight: (Element) -> Int, _ body: (ArraySlice<Element>) throws -> Void) rethrows {
+    var (start, sum) = (0, 0)
+    for (index, element) in enumerated() {
+      let weight = weight(element)
+      if sum + weight > batchBytes && index > start {
+        try Array(self[start..<index]).inBatches(body)
+        (start, sum) = (index, 0)
+      }
+      sum += weight
+    }
+    try (start == 0 ? self : Array(self[start...])).inBatches(body)
   }
 }

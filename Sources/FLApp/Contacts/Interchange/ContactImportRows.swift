@@ -85,9 +85,8 @@ struct ContactImportRows {
     try contacts.inBatches { batch in
       try queries.run(
         """
-        INSERT IGNORE INTO contact_group_members (group_id, contact_id, status, added_at, confirmed_at)
-        SELECT g.id, c.id, IF(g.require_double_opt_in, 'pending', 'confirmed'), \(now),
-          IF(g.require_double_opt_in, NULL, \(now))
+        INSERT IGNORE INTO contact_group_members (group_id, contact_id, status, added_at)
+        SELECT g.id, c.id, IF(g.require_double_opt_in, 'pending', 'confirmed'), \(now)
         FROM contact_groups g JOIN contacts c ON c.id IN (\(Array(batch))) AND c.account_id = g.account_id
         WHERE g.id = \(group) AND g.account_id = \(account)
         """)
