@@ -54,8 +54,10 @@ struct ContactGroupService: Sendable {
         new, status: held.requiresDoubleOptIn ? .pending : .confirmed, at: now)
       result.alreadyMembers = named.count - result.added
       if held.requiresDoubleOptIn && addition.sendsConfirmation {
+        // Also those who wait already, after an import; who was asked today is not asked again.
         try optIn.ask(
-          new, into: .init(id: group, account: account, name: held.name), subscribing: false, on: connection,
+          named.sorted(), into: .init(id: group, account: account, name: held.name), subscribing: false,
+          on: connection,
           at: now)
       }
       result.errors.sort { ($0.field, $0.index) < ($1.field, $1.index) }

@@ -101,7 +101,12 @@ struct DoubleOptIn: Sendable {
     return try database.transaction { connection in
       let rows = ConfirmationRows(queries: connection)
       try rows.lock(digest: digest)
-      guard let confirmation = try rows.find(digest: digest, at: now) else { return nil }
+      guard let confirmation = try rows.find(digest: digest, at: now),
+        // Whoever gives the contact another address meanwhile waits, or is seen here.
+        let contact = try ContactRows(account: confirmation.account, queries: connection).lock(
+          confirmation.contact),
+        contact.email.lowercased() == confirmation.email.lowercased()
+      else { return nil }
       try GroupMemberRows(account: confirmation.account, group: confirmation.group, queries: connection)
         .confirm(confirmation.contact, at: now)
       try ContactConsent(account: confirmation.account, queries: connection).liftUnsubscribe(
