@@ -28,7 +28,9 @@ private final class AnsweringServer: Sendable {
     guard isReady else { throw POSIXError(.EADDRNOTAVAIL) }
     place = "127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
     sockets = [stream, datagram]
+    // Each thread closes its own: a number that was closed under it would be another server's next.
     Thread.detachNewThread {
+      defer { close(datagram) }
       while true {
         var buffer = [UInt8](repeating: 0, count: 1024)
         var from = sockaddr_in()
@@ -48,6 +50,7 @@ private final class AnsweringServer: Sendable {
       }
     }
     Thread.detachNewThread {
+      defer { close(stream) }
       while true {
         let peer = accept(stream, nil, nil)
         guard peer >= 0 else { return }
@@ -65,10 +68,7 @@ private final class AnsweringServer: Sendable {
   }
 
   deinit {
-    for socket in sockets {
-      shutdown(socket, Int32(SHUT_RDWR))
-      close(socket)
-    }
+    for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) }
   }
 }
 
