@@ -183,6 +183,17 @@ public struct Field<Owner, Value>: Sendable {
   }
 }
 
+extension Reading {
+  /// Notes a problem for each member of `object` that is none of `names`; `list` is how they are told.
+  package mutating func refuseMembers(of object: JSONObject, notIn names: Set<String>, listed list: String) {
+    for member in object.members where !names.contains(member.name) {
+      self.member(member.name) {
+        $0.refuse("unknown_field", "There is no such member here; known are: \(list).")
+      }
+    }
+  }
+}
+
 extension Shape {
   /// An object that is read and written: `make` takes the members' values in the order of `fields`.
   public init<each Member>(
@@ -201,11 +212,7 @@ extension Shape {
           reading.refuseType("an object")
           return nil
         }
-        for member in object.members where !names.contains(member.name) {
-          reading.member(member.name) {
-            $0.refuse("unknown_field", "There is no such member here; known are: \(sortedNames).")
-          }
-        }
+        reading.refuseMembers(of: object, notIn: names, listed: sortedNames)
         let values = (repeat (each fields).read(from: object, into: &reading))
         for isMissing in repeat (each values).isMissing { if isMissing { return nil } }
         return make(repeat (each values).unsafelyTaken)

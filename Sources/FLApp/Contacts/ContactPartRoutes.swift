@@ -76,12 +76,7 @@ struct ContactPartRoutes<Part: ContactPart>: Sendable {
           reading.refuseType("an object")
           return nil
         }
-        for member in object.members where !names.contains(member.name) {
-          reading.member(member.name) {
-            $0.refuse(
-              "unknown_field", "There is no such member here; known are: \(names.joined(separator: ", ")).")
-          }
-        }
+        reading.refuseMembers(of: object, notIn: Set(names), listed: names.joined(separator: ", "))
         return object
       },
       write: { $1.value(.object($0)) }
