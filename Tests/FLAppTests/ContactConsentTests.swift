@@ -87,6 +87,45 @@ import Testing
     #expect(back["isBounced"] == true && back["isUnsubscribed"] == true)
   }
 
+  @Test func whatWasConfirmedHoldsForItsAddressAlone() throws {
+    let anna = try house.account()
+    let asking = try anna.group("Asking", ["requireDoubleOptIn": true])
+    let open = try anna.group("Open")
+    func member(_ email: String) throws -> String {
+      let path = try anna.contact(["email": .string(email)]).path("/api/contacts")
+      let id: JSON = .string(String(path.dropFirst("/api/contacts/".count)))
+      for group in [asking, open] {
+        #expect(anna.post(group + "/members", ["contactIds": [id], "sendConfirmation": false])["added"] == 1)
+      }
+      // As by the button of the mail.
+      _ = try house.app.database.run(
+        """
+        UPDATE contact_group_members m JOIN contacts c ON c.id = m.contact_id
+        SET m.status = 'confirmed', m.confirmed_at = NOW() WHERE c.email = \(email)
+        """)
+      return path
+    }
+    let path = try member("confirmed@example.org")
+    #expect(anna.members(asking) == ["confirmed@example.org confirmed"])
+    // The same address in capitals is the same; another one has confirmed nothing.
+    #expect(anna.patch(path, ["email": "Confirmed@example.org"]).status == 200)
+    #expect(anna.members(asking) == ["Confirmed@example.org confirmed"])
+    #expect(anna.patch(path, ["email": "other@example.org"]).status == 200)
+    #expect(anna.members(asking) == ["other@example.org pending"])
+    #expect(anna.members(open) == ["other@example.org confirmed"])
+    #expect(anna.get(asking + "/members")["items"]?[0]?["confirmedAt"] == .null)
+    // Nor by being merged into a contact with another one.
+    _ = try member("second@example.org")
+    let second = anna.get("/api/contacts?search=second")["items"]?[0]?["id"]
+    let third = try anna.contact(["email": "third@example.org"]).path("/api/contacts")
+    #expect(anna.post(third + "/merge", ["contactIds": [second ?? .null]]).status == 200)
+    #expect(Set(anna.members(asking)) == ["other@example.org pending", "third@example.org pending"])
+    #expect(Set(anna.members(open)) == ["other@example.org confirmed", "third@example.org confirmed"])
+    // The account asks for the new address when it wants to.
+    let id = third.dropFirst("/api/contacts/".count)
+    #expect(anna.post(asking + "/members/\(id)/resend").status < 300)
+  }
+
   @Test func bulkTellsWhomItMadeAndChanged() throws {
     let anna = try house.account()
     let account = try listen(anna)

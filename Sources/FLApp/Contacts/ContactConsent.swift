@@ -96,12 +96,19 @@ struct ContactConsent {
   }
 
   /// Follows a contact to another address: an unsubscribe is the person's and goes along (and stays at the old address),
-  /// a bounce is the old address's.
+  /// a bounce is the old address's, and so is what was confirmed by a mail to it: in groups with double opt-in the
+  /// contact waits again.
   func moved(_ id: ContactID) throws {
     try queries.run(
       """
       UPDATE contacts SET bounced_at = NULL, bounce_reason = NULL, soft_bounces = 0
       WHERE id = \(id) AND account_id = \(account)
+      """)
+    try queries.run(
+      """
+      UPDATE contact_group_members m JOIN contact_groups g ON g.id = m.group_id
+      SET m.status = 'pending', m.confirmed_at = NULL
+      WHERE m.contact_id = \(id) AND g.account_id = \(account) AND g.require_double_opt_in
       """)
     try remember([id])
     try takeOver([id])

@@ -118,13 +118,15 @@ extension ContactRows {
       "INSERT INTO contact_aliases (id, account_id, contact_id, created_at) VALUES \(rows.joined(by: ", "))")
   }
 
-  /// Moves groups and the history of mailings to `kept`, where it has none of its own there. Of a group that several are
-  /// in the membership stays that asks for more.
+  /// Moves groups and the history of mailings to `kept`, where it has none of its own there. Nobody has confirmed for the
+  /// address of `kept` what was confirmed for another: in groups with double opt-in it waits.
   fileprivate func moveHistory(of gone: [ContactID], to kept: Contact) throws {
     try queries.run(
       """
       INSERT IGNORE INTO contact_group_members (group_id, contact_id, status, added_at, confirmed_at)
-      SELECT m.group_id, \(kept.id), m.status, m.added_at, m.confirmed_at FROM contact_group_members m
+      SELECT m.group_id, \(kept.id), IF(g.require_double_opt_in, 'pending', m.status), m.added_at,
+        IF(g.require_double_opt_in, NULL, m.confirmed_at)
+      FROM contact_group_members m JOIN contact_groups g ON g.id = m.group_id
       WHERE m.contact_id IN (\(gone)) ORDER BY m.status, m.added_at
       """)
     // What a sender has in hand it will look for where it found it.
