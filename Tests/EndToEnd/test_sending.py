@@ -76,6 +76,16 @@ def test_each_recipient_gets_a_message_of_their_own(anna, server):
     assert row["attempts"] == 1 and row["sentAt"]
 
 
+def test_a_mailing_without_a_name_comes_under_the_accounts(anna, server):
+    name = "Größe & Co, \"Sons\""
+    ok(anna.patch("/api/auth/me", {"name": name}))
+    bob = anna.contact()
+    mailing = anna.mailing([bob])
+    deliver(anna, mailing)
+    assert server.only(bob["email"]).message["From"].addresses[0].display_name == name
+    assert ok(anna.get(f"/api/mailing/{mailing['id']}/preview"))["from"].startswith(name + " <")
+
+
 def test_nothing_is_sent_twice(anna, server):
     mailing = anna.mailing([anna.contact()])
     deliver(anna, mailing)

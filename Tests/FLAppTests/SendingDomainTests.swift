@@ -124,8 +124,11 @@ private final class NameServer: Sendable {
     let row = try #require(
       try house.app.database.row("SELECT \(Mailing.columns) FROM mailings m WHERE m.id = \(id)"))
     let domains = SendingDomains(settings: house.settings)
-    let identity = try #require(try domains.identity(of: Mailing(row), in: house.app.database))
-    #expect(identity.from.address == "a@news.example.org" && identity.signers.count == 1)
+    let identity = try #require(
+      try domains.identity(of: Mailing(row), accountName: "x", in: house.app.database))
+    #expect(
+      identity.from.address == "a@news.example.org" && identity.from.name == "Anna"
+        && identity.signers.count == 1)
     #expect(rsa == "\(identity.signers[0].selector)._domainkey.\(identity.signers[0].domain)")
     // Nobody else may send from it.
     #expect(
@@ -134,7 +137,7 @@ private final class NameServer: Sendable {
     // Another's key at the name is none of it, and the domain is given up.
     server.set(rsa, ["v=DKIM1; k=rsa; p=AAAA"])
     #expect(anna.post(path + "/verify")["status"] == "pending")
-    #expect(try domains.identity(of: Mailing(row), in: house.app.database) == nil)
+    #expect(try domains.identity(of: Mailing(row), accountName: "x", in: house.app.database) == nil)
     #expect(anna.delete(path).status == 204 && anna.get(path).status == 404)
   }
 

@@ -58,7 +58,7 @@ struct MailingCheck: Sendable {
         items += error.problems.map { .init(.error, $0.code, $0.description, field: field) }
       }
     }
-    if try domains.identity(of: mailing, in: queries) == nil {
+    if try !domains.allows(content.fromEmail, of: mailing.account, in: queries) {
       items.append(
         .init(
           .error, "domain_not_verified", "The address it comes from is at no verified domain.",

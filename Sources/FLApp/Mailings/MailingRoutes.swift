@@ -246,7 +246,8 @@ struct MailingRoutes {
       values = PlaceholderValues(found, unsubscribeURL: unsubscribe)
     }
     let address = mailing.content.fromEmail ?? mailings.domains.operatorAddress
-    let from = mailing.content.fromName.map { "\($0) <\(address)>" } ?? address
+    let name = try mailing.content.fromName ?? AccountRows(queries: database).find(account)?.name ?? ""
+    let from = name.isEmpty ? address : "\(name) <\(address)>"
     return try MailingPreview(mailing.content, values, from: from).response(format, pages: pages)
   }
 }

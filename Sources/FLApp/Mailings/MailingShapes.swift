@@ -138,7 +138,8 @@ private enum Member {
   )
   static let text: Shape<String?> = Shape<String?>.optional(body(in: .text)).described(
     "The message as plain text; made of the HTML without it.")
-  static let name: Shape<String?> = .optional(plainName)
+  static let name: Shape<String?> = Shape<String?>.optional(plainName).described(
+    "The name beside the address it comes from; the account's name without it.")
   static let from: Shape<EmailAddress?> = Shape<EmailAddress?>.optional(.email).described(
     "An address at a verified domain of the account, or at the operator's; the operator's own without it.")
   static let reply: Shape<EmailAddress?> = .optional(.email)

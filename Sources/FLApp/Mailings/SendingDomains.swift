@@ -27,10 +27,14 @@ public struct SendingDomains: Sendable {
       previous: settings.previousSecrets.map { $0.key(for: "sending domains") })
   }
 
-  /// From whom `mailing` comes; nil where it is to come from an address that may not be used (any more).
+  /// From whom `mailing` comes, under its own name for that or its account's; nil where it is to come from an address
+  /// that may not be used (any more).
   /// - Throws: `DatabaseError`.
-  public func identity(of mailing: Mailing, in queries: any Queries) throws -> Identity? {
-    try identity(mailing.content, of: mailing.account, in: queries)
+  public func identity(of mailing: Mailing, accountName: String, in queries: any Queries) throws -> Identity?
+  {
+    let content = mailing.content
+    return try identity(
+      content.fromEmail, name: content.fromName ?? accountName, of: mailing.account, in: queries)
   }
 
   /// From whom the system's own mail comes, under `name`; nil where `FL_MAIL_FROM` is no address.
@@ -43,19 +47,24 @@ public struct SendingDomains: Sendable {
     return Identity(from: from, signers: domain.map(signers(of:)) ?? [])
   }
 
-  func identity(_ content: MailingContent, of account: AccountID, in queries: any Queries) throws -> Identity?
-  {
-    guard let address = content.fromEmail else {
-      return try operatorIdentity(name: content.fromName, in: queries)
-    }
-    guard let from = Mailbox(name: content.fromName, address: address), let name = DomainName(from.domain)
+  /// Who sends from `address`, or from the operator's where there is none; nil where `account` may not.
+  private func identity(
+    _ address: String?, name: String?, of account: AccountID, in queries: any Queries
+  ) throws -> Identity? {
+    guard let address else { return try operatorIdentity(name: name, in: queries) }
+    guard let from = Mailbox(name: name, address: address), let domainName = DomainName(from.domain)
     else { return nil }
-    if let domain = try SendingDomainRows(account: account, queries: queries).usable(name),
+    if let domain = try SendingDomainRows(account: account, queries: queries).usable(domainName),
       domain.verifiedAt != nil
     {
       return Identity(from: from, signers: signers(of: domain))
     }
-    return name == DomainName(of: operatorAddress) ? Identity(from: from, signers: []) : nil
+    return domainName == DomainName(of: operatorAddress) ? Identity(from: from, signers: []) : nil
+  }
+
+  /// Whether `account` may send from `address`, or from the operator's where there is none.
+  func allows(_ address: String?, of account: AccountID, in queries: any Queries) throws -> Bool {
+    try identity(address, name: nil, of: account, in: queries) != nil
   }
 
   /// What signs for `domain`: the keys that DNS had at the last look. A key that can't be opened, since its secret is
@@ -75,17 +84,11 @@ public struct SendingDomains: Sendable {
   /// - Throws: `Problem` 422.
   func check(_ address: String?, of account: AccountID, in queries: any Queries) throws {
     guard let address else { return }
-    guard try identity(content(from: address), of: account, in: queries) != nil else {
+    guard try allows(address, of: account, in: queries) else {
       throw Problem.invalid(
         "fromEmail", "domain_not_verified",
         "Mail can come from a domain that is verified at /api/mailing/domains; this one is not.")
     }
-  }
-
-  private func content(from address: String) -> MailingContent {
-    MailingContent(
-      subject: "", previewText: nil, htmlBody: "", textBody: nil, fromName: nil, fromEmail: address,
-      replyTo: nil, trackOpens: false, trackClicks: false)
   }
 
   /// A new domain with new keys; takes some hundred milliseconds.

@@ -43,7 +43,8 @@ extension App {
   }
 
   private func message(of mailing: Mailing, accountName: String) throws -> MailingMessage {
-    guard let identity = try sendingDomains.identity(of: mailing, in: database) else {
+    guard let identity = try sendingDomains.identity(of: mailing, accountName: accountName, in: database)
+    else {
       throw MailingMessage.Failure(description: "The address that it comes from may not be used any more.")
     }
     do {
