@@ -137,6 +137,12 @@ final class Spooler {
     process.waitUntilExit()
   }
 
+  /// Whether it has written something, waiting so long for it.
+  func hasBegun(withinMilliseconds limit: Int32) -> Bool {
+    var entry = pollfd(fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, limit) == 1
+  }
+
   /// What it wrote to its end, in bytes.
   func writtenBytes() -> Int { output.fileHandleForReading.readDataToEndOfFile().count }
 }

@@ -18,8 +18,8 @@ import Testing
     for _ in 0..<3 { spool.append(house.record(link, at: at, isBot: true)) }
     spool.append(house.record(other, at: at + .seconds(1)))
     let loader = house.loader(batch: 4, spool: spool)
-    #expect(try loader.drainOnce() == 14)
-    #expect(try loader.drainOnce() == 0)
+    #expect(try loader.drainOnce(within: .seconds(60)) == 14)
+    #expect(try loader.drainOnce(within: .seconds(60)) == 0)
     #expect(house.files.isEmpty)
     #expect(try house.number("SELECT COUNT(*) FROM click_spools") == 0)
 
@@ -72,7 +72,7 @@ import Testing
     // The last ones come with the stop.
     spool.append(house.record(link))
     stop.store(true, ordering: .relaxed)
-    for _ in 0..<500 where !thread.isFinished { usleep(20_000) }
+    for _ in 0..<3000 where !thread.isFinished { usleep(20_000) }
     #expect(try house.number("SELECT COUNT(*) FROM clicks") == 1001)
     #expect(house.files.isEmpty)
     #expect(loader.tornRecords == 0)
@@ -82,7 +82,7 @@ import Testing
     let house = try ClicksHouse()
     let spool = try house.spool()
     spool.append(house.record(house.link()))
-    #expect(try house.loader().drainOnce() == 0)
+    #expect(try house.loader().drainOnce(within: .seconds(60)) == 0)
     #expect(house.files.count == 1)
   }
 
@@ -115,23 +115,23 @@ import Testing
     let id = try #require(spool.currentFile?.id)
     let path = "\(house.directory)/\(id).spool"
     let content = try Data(contentsOf: URL(fileURLWithPath: path))
-    #expect(try house.loader(spool: spool).drainOnce() == 30)
+    #expect(try house.loader(spool: spool).drainOnce(within: .seconds(60)) == 30)
     // Killed after all was loaded and before the file was renamed:
     try house.database.run(
       "INSERT INTO click_spools (id, position, updated_at) VALUES (\(id), \(content.count), NOW(6))")
     try content.write(to: URL(fileURLWithPath: path))
-    #expect(try house.loader().drainOnce() == 0)
+    #expect(try house.loader().drainOnce(within: .seconds(60)) == 0)
     #expect(house.files.isEmpty)
     // After it was renamed, before the position was deleted:
     try house.database.run(
       "INSERT INTO click_spools (id, position, updated_at) VALUES (\(id), \(content.count), NOW(6))")
     let done = "\(house.directory)/\(id).done"
     try content.write(to: URL(fileURLWithPath: done))
-    #expect(try house.loader().drainOnce() == 0)
+    #expect(try house.loader().drainOnce(within: .seconds(60)) == 0)
     #expect(try house.number("SELECT COUNT(*) FROM click_spools") == 0)
     // And before the file was removed:
     try content.write(to: URL(fileURLWithPath: done))
-    #expect(try house.loader().drainOnce() == 0)
+    #expect(try house.loader().drainOnce(within: .seconds(60)) == 0)
     #expect(house.files.isEmpty)
     #expect(try house.number("SELECT COUNT(*) FROM clicks") == 30)
   }
@@ -146,16 +146,16 @@ import Testing
     let link = house.link()
     spool.append(house.record(link))
     thread.start()
-    for _ in 0..<250 where loader.loadedClicks < 1 { usleep(20_000) }
+    for _ in 0..<3000 where loader.loadedClicks < 1 { usleep(20_000) }
     server.stop(hard: true)
     for _ in 0..<20 {
       spool.append(house.record(link))
       usleep(20_000)
     }
     try server.start()
-    for _ in 0..<1000 where loader.loadedClicks < 21 { usleep(20_000) }
+    for _ in 0..<5000 where loader.loadedClicks < 21 { usleep(20_000) }
     stop.store(true, ordering: .relaxed)
-    for _ in 0..<500 where !thread.isFinished { usleep(20_000) }
+    for _ in 0..<3000 where !thread.isFinished { usleep(20_000) }
     #expect(try house.number("SELECT COUNT(*) FROM clicks") == 21)
     #expect(spool.lostClicks == 0)
     #expect(house.log.all.contains { $0.contains("clicks wait in the spool") })
@@ -197,7 +197,7 @@ import Testing
     spool.append(house.record(link, at: Timestamp(microseconds: midnight.microseconds - 1), visitor: 7))
     spool.append(house.record(link, at: midnight, visitor: 7))
     spool.append(house.record(link, at: midnight + .seconds(1), visitor: 7))
-    #expect(try house.loader(spool: spool).drainOnce() == 3)
+    #expect(try house.loader(spool: spool).drainOnce(within: .seconds(60)) == 3)
     let query = try ClickStatisticsQuery(from: midnight - .seconds(86_400), to: midnight + .seconds(86_400))
     let statistics = try ClickRows(of: house.account, on: house.database).statistics(of: .link(link), query)
     #expect(statistics.series.map(\.clicks) == [1, 2])
@@ -244,6 +244,7 @@ import Testing
     var loader = try Spooler("load", house.directory, socket, house.configuration.name)
     for _ in 0..<25 {
       let writer = try Spooler("append", house.directory, "\(link)", "\(house.account)", "1000000")
+      #expect(writer.hasBegun(withinMilliseconds: 30_000))
       usleep(.random(in: 5000...80_000))
       if Bool.random() {
         loader.kill()

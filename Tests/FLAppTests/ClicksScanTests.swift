@@ -26,7 +26,7 @@ import Testing
     spool.append(house.scan(link, of: nil, at: at, visitor: 3))
     spool.append(house.scan(link, of: second, at: at, isBot: true))
     // In batches of which none has all of a visitor's.
-    #expect(try house.loader(batch: 2, spool: spool).drainOnce() == 12)
+    #expect(try house.loader(batch: 2, spool: spool).drainOnce(within: .seconds(60)) == 12)
 
     let rows = ClickRows(of: house.account, on: house.database)
     let scans = try rows.statistics(of: .qrCode(first), query)
@@ -128,7 +128,7 @@ import Testing
     // What is within the bounds on another day, or in another dimension, is untouched by it.
     let next = try house.spool()
     append(["l1499"], to: next, at: noon + .seconds(86_400))
-    #expect(try house.loader(spool: next).drainOnce() == 1)
+    #expect(try house.loader(spool: next).drainOnce(within: .seconds(60)) == 1)
     let tomorrow = try ClickStatisticsQuery(from: noon + .seconds(50_000), to: noon + .seconds(90_000))
     #expect(try rows.statistics(of: .link(link), tomorrow)[.utmTerm] == [.init(key: "l1499", clicks: 1)])
   }

@@ -224,7 +224,7 @@ import Testing
     ]
     let spool = try house.spool()
     for _ in 0..<300 { spool.append(house.record(house.link())) }
-    try house.loader(spool: spool).drainOnce()
+    try house.loader(spool: spool).drainOnce(within: .seconds(60))
     for plan in plans {
       let row = try #require(try house.database.row(plan))
       let kind: String? = try row["type"]

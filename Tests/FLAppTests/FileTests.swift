@@ -269,7 +269,8 @@ import Testing
     let account =
       try #require(
         try house.app.database.row("SELECT id FROM accounts WHERE email = \(anna.email)"))["id"] as AccountID
-    let late = DispatchGroup()
+    let (early, late) = (DispatchGroup(), DispatchGroup())
+    for _ in 0..<2 { early.enter() }
     for _ in 0..<3 { late.enter() }
     // Two uploads wait for bytes until the three that come later are answered.
     let statuses = inParallel(5) { number -> Int in
@@ -277,12 +278,11 @@ import Testing
         method: .post, path: "/api/files", headers: [.contentType: "multipart/form-data; boundary=x"],
         body: .stream(
           BodyStream(count: 1000) { _ in
-            _ = late.wait(timeout: .now() + 20)
+            if number < 2 { early.leave() }
+            _ = late.wait(timeout: .now() + 60)
             return 0
           }))
-      if number >= 2 {
-        usleep(200_000)
-      }
+      if number >= 2 { _ = early.wait(timeout: .now() + 60) }
       do {
         _ = try files.stage(request, account: account, plan: plan)
         return 201

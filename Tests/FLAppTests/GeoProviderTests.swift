@@ -29,6 +29,8 @@ private final class Answering: Sendable {
     try #require(isBound)
     port = UInt16(bigEndian: place.sin_port)
     let thread = Thread { [self] in
+      // By the thread that waits on it: a number that was closed under it would be another server's next.
+      defer { close(listener) }
       while true {
         let client = accept(listener, nil, nil)
         guard client >= 0 else { return }
@@ -55,7 +57,6 @@ private final class Answering: Sendable {
 
   func stop() {
     shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
   }
 }
 

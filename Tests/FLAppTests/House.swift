@@ -48,7 +48,9 @@ final class House: Sendable {
   }
 
   init(on server: TestServer? = nil) throws {
-    let configuration = try server.map { try TestDatabase.fresh(on: $0) } ?? TestDatabase.fresh()
+    var configuration = try server.map { try TestDatabase.fresh(on: $0) } ?? TestDatabase.fresh()
+    // Other tests keep the machine busy.
+    configuration.poolWait = .seconds(60)
     settings = Settings(
       state: Self.directory + "/house-\(UInt64.random(in: 0...UInt64.max))", baseURL: Self.origin,
       secret: try #require(MasterKey(text: String(repeating: "5a", count: 32))), share: Self.share,

@@ -81,10 +81,12 @@ import Testing
         first.add(post())
         answered.signal()
       }.start()
-      for _ in 0..<200
+      for _ in 0..<800
       where try house.count("SELECT COUNT(*) FROM idempotency_keys WHERE account_id = \(me)") == 0 {
         usleep(10_000)
       }
+      try #require(
+        try house.count("SELECT COUNT(*) FROM idempotency_keys WHERE account_id = \(me)") == 1)
       let second = post()
       #expect(second.status == 409 && second.code == "idempotency_in_progress")
       #expect(second.headers[.retryAfter] != nil)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// How connections are shared among the workers, and what bad peers do to them.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct ConnectionTests {
   typealias Client = FastCGIClient
 
@@ -81,12 +81,12 @@ struct ConnectionTests {
   @Test func slowHandlersHoldOnlyTheirWorkers() throws {
     let echo = try Echo("--threads", "2")
     let slow = try echo.connect()
-    slow.send(Client.request("GET", "/slow?ms=1500"))
+    slow.send(Client.request("GET", "/slow?ms=8000"))
     usleep(100_000)
     let start = Date()
     let quick = try echo.connect()
     for _ in 0..<20 { #expect(try quick.ask(Client.request("GET", "/")).status == 200) }
-    #expect(Date().timeIntervalSince(start) < 1)
+    #expect(Date().timeIntervalSince(start) < 7)
     #expect(slow.answer()?.status == 200)
   }
 

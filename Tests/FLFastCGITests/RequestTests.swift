@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// How requests arrive: variables, targets, header fields and bodies, record by record.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct RequestTests {
   typealias Client = FastCGIClient
 

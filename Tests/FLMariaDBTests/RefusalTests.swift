@@ -109,7 +109,7 @@ import Testing
       _ = try hasty.rows("SELECT COUNT(*) FROM seq_1_to_100000 a, seq_1_to_100000 b")
       Issue.record("it ran to its end")
     } catch DatabaseError.unavailable {}
-    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(ContinuousClock.now - start < .seconds(60))
     #expect(try hasty.rows("SELECT 1").count == 1)
   }
 

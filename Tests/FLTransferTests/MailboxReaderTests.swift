@@ -3,10 +3,10 @@ import Foundation
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct MailboxReaderTests {
+@Suite(.timeLimit(.minutes(10))) struct MailboxReaderTests {
   static let limits = MailboxReader.Limits(
-    connectMilliseconds: 1000, replyMilliseconds: 1500, totalMilliseconds: 5000, messages: 3, messageBytes: 40
-  )
+    connectMilliseconds: 10_000, replyMilliseconds: 20_000, totalMilliseconds: 60_000, messages: 3,
+    messageBytes: 40)
 
   /// Answers POP3 with these messages, until one is asked for that is not there.
   static func pop3(_ peer: ScriptedServer.Peer, _ messages: [String], deleted: @escaping (Int) -> Void) {

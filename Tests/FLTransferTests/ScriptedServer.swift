@@ -31,6 +31,8 @@ final class ScriptedServer: Sendable {
     }
     (self.listener, self.port) = (listener, Int(UInt16(bigEndian: port)))
     Thread.detachNewThread { [weak self] in
+      // By the thread that waits on it: a number that was closed under it would be another server's next.
+      defer { close(listener) }
       while true {
         let socket = accept(listener, nil, nil)
         guard socket >= 0 else { return }
@@ -48,10 +50,7 @@ final class ScriptedServer: Sendable {
     }
   }
 
-  deinit {
-    shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
-  }
+  deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 
   private static func listen<Address>(
     _ listener: Int32, _ address: inout Address, port: (Address) -> UInt16

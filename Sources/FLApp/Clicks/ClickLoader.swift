@@ -122,7 +122,7 @@ public final class ClickLoader: Sendable {
   /// and answers how many clicks that were. For a process of plain CGI, after its answer. Throws
   /// `DatabaseError` and `ClickSpoolError`; what was not loaded stays for the next time.
   @discardableResult
-  public func drainOnce(within limit: Duration = .seconds(2)) throws -> Int {
+  public func drainOnce(within limit: Duration) throws -> Int {
     spool?.finish()
     spool?.reportLosses()
     let deadline = ContinuousClock.now + limit
