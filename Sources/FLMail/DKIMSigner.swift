@@ -47,6 +47,7 @@ public struct DKIMSigner: Sendable {
   private static let signedNames = [
     "from", "to", "subject", "date", "message-id", "reply-to", "mime-version", "content-type",
     "content-transfer-encoding", "list-unsubscribe", "list-unsubscribe-post", "list-id",
+    "feedback-id", "auto-submitted",
   ]
 
   private func field(names: [String], signed: [UInt8], bodyHash: String, at time: Timestamp) -> [UInt8] {

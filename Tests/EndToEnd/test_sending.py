@@ -387,6 +387,57 @@ def test_a_test_mail(anna, server):
     assert anna.mailing_now(mailing)["status"] == "draft"
 
 
+def test_what_became_of_a_test_can_be_read(anna, server, post_house):
+    bob = anna.contact(firstName="Bob")
+    mailing = anna.mailing([bob], subject="Hello {{FirstName|you}}")
+    door = f"/api/mailing/{mailing['id']}"
+    server.refusals["no@example.org"] = "550 5.1.1 no such user"
+    ok(anna.post(door + "/test", {"to": ["me@example.org", "no@example.org"], "contactId": bob["id"]}), 202)
+    assert [test["status"] for test in ok(anna.get(door + "/tests"))["items"]] == ["pending", "pending"]
+    anna.house.run_sender()
+    page = ok(anna.get(door + "/tests"))
+    told = {test["to"]: test for test in page["items"]}
+    assert page["total"] == 2 and told["me@example.org"]["status"] == "sent"
+    assert told["no@example.org"]["status"] == "failed" and told["no@example.org"]["smtpCode"] == 550
+    assert "no such user" in told["no@example.org"]["smtpReply"]
+    problem(post_house.account("stranger").get(door + "/tests"), 404)
+    # It has Bob's words, and is nobody's: its button unsubscribes no one, and the mailing has another Message-ID.
+    test = server.only("me@example.org").message
+    assert test["Subject"] == "[Test] Hello Bob"
+    address = re.fullmatch(r"<(.+)>", test["List-Unsubscribe"].strip())[1]
+    anna.house.nobody().request("POST", address, data="List-Unsubscribe=One-Click",
+                                headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert ok(anna.get(f"/api/contacts/{bob['id']}"))["isUnsubscribed"] is False
+    deliver(anna, mailing)
+    assert server.only(bob["email"]).message["Message-ID"] != test["Message-ID"]
+
+
+@pytest.mark.parametrize("html", ["", " \n"])
+def test_a_mailing_of_text_alone_is_text(anna, server, html):
+    bob = anna.contact(firstName="Bob")
+    mailing = anna.mailing([bob], html=html, textBody="Hello {{FirstName}}\n{{UnsubscribeUrl}}\n", trackOpens=True,
+                           trackClicks=True, previewText="Seen first")
+    deliver(anna, mailing)
+    message = server.only(bob["email"]).message
+    # An empty part of HTML would be what mail programs show.
+    assert message.get_content_type() == "text/plain" and message.get_content().startswith("Hello Bob\r\n")
+    assert message["List-Unsubscribe"]
+
+
+def test_links_that_no_click_could_follow_stay_as_they_are(anna, server):
+    bob = anna.contact(company="ACME GmbH")
+    long = "https://example.org/?q=" + "x" * 2100
+    links = ["https://me@example.org/", "https://{{Company}}.example.org/", long, "https://example.org/?c={{Company}}"]
+    body = "".join(f'<a href="{link}">x</a>' for link in links) + '<a href="{{UnsubscribeUrl}}">Leave</a>'
+    deliver(anna, anna.mailing([bob], html=f"<html><body>{body}</body></html>", trackClicks=True))
+    html = server.only(bob["email"]).part("html")
+    found = re.findall(r'href="([^"]+)"', html)
+    assert found[0] == links[0] and found[1] == "https://ACME%20GmbH.example.org/" and found[2] == long
+    assert "/m/c/" in found[3]
+    answer = anna.house.nobody().get(found[3])
+    assert answer.status_code == 302 and answer.headers["Location"] == "https://example.org/?c=ACME%20GmbH"
+
+
 def test_mails_of_the_system_go_by_the_server(anna, server):
     ok_or_204 = anna.post("/api/auth/password/forgot", {"email": anna.email})
     assert ok_or_204.status_code < 300

@@ -127,7 +127,7 @@ import Testing
       replyTo: Mailbox(address: "b@example.org"), subject: try PlaceholderText("Grüße {{Name}}", in: .header),
       html: try PlaceholderText("<p>{{Name}}", in: .html),
       text: try PlaceholderText("{{Name}}  \n\n\n", in: .text),
-      listID: MailMessage.ListID(id: "a.example.org"))
+      listID: MailMessage.ListID(id: "a.example.org"), feedbackID: "a:b:mailing:fastlinkit")
     let keys = SigningKey.Algorithm.allCases.map { SigningKey.generate($0) }
     for key in keys {
       let signer = try #require(DKIMSigner(domain: "example.org", selector: "s1", key: key))
@@ -143,7 +143,7 @@ import Testing
       #expect(
         field.filter { $0 != " " }.contains(
           "h=from:to:subject:date:message-id:reply-to:mime-version:content-type:list-unsubscribe:"
-            + "list-unsubscribe-post:list-id:from;"))
+            + "list-unsubscribe-post:list-id:feedback-id:from;"))
     }
   }
 

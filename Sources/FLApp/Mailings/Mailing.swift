@@ -152,6 +152,6 @@ enum MailingOrder: String, Sendable, CaseIterable {
 
   /// Whether a cursor can have come from this order.
   func accepts(_ cursor: Cursor) -> Bool {
-    cursor.order == rawValue && cursor.value.isEmpty == (self != .subject)
+    cursor.order == rawValue && (self == .subject || cursor.value.isEmpty)
   }
 }

@@ -80,14 +80,14 @@ struct MailingCheck: Sendable {
   private static func readability(of content: MailingContent) -> [MailingReport.Item] {
     var items: [MailingReport.Item] = []
     let html = HTMLBody(content.htmlBody)
-    let body = content.htmlBody.isEmpty ? content.textBody ?? "" : content.htmlBody
-    let place: PlaceholderText.Place = content.htmlBody.isEmpty ? .text : .html
+    let body = content.hasHTML ? content.htmlBody : content.textBody ?? ""
+    let place: PlaceholderText.Place = content.hasHTML ? .html : .text
     if let text = try? PlaceholderText(body, in: place), !text.placeholders.contains(.unsubscribeURL) {
       items.append(
         .init(
           .warning, "no_unsubscribe_link",
           "Nothing in it leads to unsubscribing: put a link to {{UnsubscribeUrl}} at its end.",
-          field: content.htmlBody.isEmpty ? "textBody" : "htmlBody"))
+          field: content.hasHTML ? "htmlBody" : "textBody"))
     }
     if content.htmlBody.utf8.count > clippedAbove {
       items.append(
@@ -106,7 +106,7 @@ struct MailingCheck: Sendable {
     for warning in HTMLBody.Warning.allCases where html.warnings.contains(warning) {
       items.append(.init(.warning, warning.code, warning.words, field: "htmlBody"))
     }
-    if !content.htmlBody.isEmpty && content.textBody == nil {
+    if content.hasHTML && content.textBody == nil {
       items.append(
         .init(.info, "text_from_html", "The plain text is made of the HTML.", field: "textBody"))
     }

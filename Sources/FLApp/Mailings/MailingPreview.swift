@@ -44,9 +44,9 @@ struct MailingPreview: Sendable {
         try PlaceholderText(text, in: .header).rendered(values)
       }
       html =
-        content.htmlBody.isEmpty
-        ? ""
-        : try body.compiled(previewText: content.previewText, isTracked: { _ in false }).text.rendered(values)
+        content.hasHTML
+        ? try body.compiled(previewText: content.previewText, isTracked: { _ in false }).text.rendered(values)
+        : ""
       text = try PlaceholderText(content.textBody ?? body.plainText, in: .text).rendered(values)
     } catch {
       throw Problem.invalid(error.problems.map { FieldProblem("htmlBody", $0.code, $0.description) })

@@ -9,7 +9,7 @@ struct MailingRoutes {
   let mailings: MailingService
   let pages: Pages
 
-  var routes: [Route] { collection + single + recipients + actions + looks }
+  var routes: [Route] { collection + single + recipients + actions + tests + looks }
 
   private static let id: Parameter<MailingID> = .path("id", .id(), "The mailing's id.")
   private static let search: Shape<String?> = .optional(.text(0...255))
@@ -193,6 +193,25 @@ struct MailingRoutes {
           let mailing = try mailings.find(id, account: call.caller.account)
           return try MailingStatisticsRows(mailing: mailing, queries: database).statistics()
         }),
+    ]
+  }
+
+  /// Tests are looked at until they are forgotten, after 30 days.
+  private var tests: [Route] {
+    [
+      Route(
+        .get, "/api/mailing/{id}/tests", "listMailingTests", access: .scope(.mailing), tag: "Mailings",
+        summary: "List the test messages", description: "Of the last 30 days, with the server's words.",
+        Self.id, .limit, .cursor, reply: .list(MailingTestResult.shape, named: "MailingTest"),
+        handler: { call, id, limit, cursor in
+          let account = try call.caller.account
+          guard try MailingRows(account: account, queries: database).exists(id) else {
+            throw Problem.notFound
+          }
+          let rows = MailingTestRows(account: account, queries: database)
+          let found = try rows.list(id, behind: cursor, limit: limit + 1)
+          return try Page(found, limit: limit, total: rows.count(id)) { Cursor(id: $0.id) }
+        })
     ]
   }
 

@@ -244,6 +244,9 @@ struct MailingService: Sendable {
 }
 
 extension MailingContent {
+  /// Whether there is HTML. White space alone is none: mail programs would show it instead of the text.
+  var hasHTML: Bool { !htmlBody.allSatisfy(\.isWhitespace) }
+
   /// Whether there is nothing to read in it.
-  var isEmpty: Bool { htmlBody.isEmpty && (textBody ?? "").isEmpty }
+  var isEmpty: Bool { !hasHTML && (textBody ?? "").allSatisfy(\.isWhitespace) }
 }

@@ -49,6 +49,41 @@ struct MailingTestsQueued: Sendable {
     ])
 }
 
+/// A test, and what became of it.
+struct MailingTestResult: Sendable {
+  /// How far it has come.
+  enum Status: String, Sendable, CaseIterable {
+    /// It waits for a sender, or to be tried again.
+    case pending
+    /// A server has taken it.
+    case sent
+    /// It was refused, or tried too often.
+    case failed
+  }
+
+  let id: MailingTestID
+  let recipient: String
+  let contact: ContactID?
+  let attempts: Int
+  let smtpCode: Int?
+  let smtpReply: String?
+  let createdAt: Timestamp
+  let sentAt: Timestamp?
+  let failedAt: Timestamp?
+
+  var status: Status { sentAt != nil ? .sent : failedAt != nil ? .failed : .pending }
+
+  static let shape = Shape<MailingTestResult>.output(
+    "MailingTest",
+    [
+      .init("id", \.id, .id()), .init("to", \.recipient, .string),
+      .init("contactId", \.contact, .optional(.id())), .init("status", \.status, .oneOf(Status.self)),
+      .init("attempts", \.attempts, .count), .init("smtpCode", \.smtpCode, .optional(.count)),
+      .init("smtpReply", \.smtpReply, .optional(.string)), .init("createdAt", \.createdAt, .timestamp),
+      .init("sentAt", \.sentAt, .optional(.timestamp)),
+    ])
+}
+
 /// Every SQL statement about tests of mailings.
 struct MailingTestRows {
   let account: AccountID
@@ -73,6 +108,30 @@ struct MailingTestRows {
     throw Problem.rateLimited(
       retryAfter: first.map { $0 - hour } ?? .seconds(3600),
       "\(Self.mostAnHour) test messages an hour are sent.")
+  }
+
+  /// The tests of `mailing`, the newest first, those behind `cursor`.
+  func list(_ mailing: MailingID, behind cursor: Cursor?, limit: Int) throws -> [MailingTestResult] {
+    let before: MailingTestID? = cursor?.id()
+    let more: SQL = before.map { "AND id < \($0)" } ?? ""
+    return try queries.rows(
+      """
+      SELECT id, recipient, contact_id, attempts, smtp_code, smtp_reply, created_at, sent_at, failed_at
+      FROM mailing_tests WHERE mailing_id = \(mailing) AND account_id = \(account) \(more)
+      ORDER BY id DESC LIMIT \(limit)
+      """
+    ).map {
+      try MailingTestResult(
+        id: $0["id"], recipient: $0["recipient"], contact: $0["contact_id"], attempts: $0["attempts"],
+        smtpCode: $0["smtp_code"], smtpReply: $0["smtp_reply"], createdAt: $0["created_at"],
+        sentAt: $0["sent_at"], failedAt: $0["failed_at"])
+    }
+  }
+
+  func count(_ mailing: MailingID) throws -> Int {
+    try queries.row(
+      "SELECT COUNT(*) AS n FROM mailing_tests WHERE mailing_id = \(mailing) AND account_id = \(account)"
+    )?["n"] ?? 0
   }
 
   func insert(_ wish: MailingTestWish, mailing: MailingID, at now: Timestamp) throws {

@@ -70,10 +70,12 @@ extension App {
     let contact = try test.contact.flatMap {
       try MailingVisitRows(queries: database).name(of: $0, of: mailing.account)
     }
-    // The addresses in a test lead nowhere that counts: they are of no contact, unless one was chosen.
+    // A contact that was chosen lends its words alone: the message is named, and what stands in it leads, as if it went
+    // to a contact that there is not. Whoever tries the test's button unsubscribes nobody, and mail programs show the
+    // next test, and the mailing itself, beside it.
     return message.mail(
-      to: test.recipient, contact: test.contact ?? ContactID(at: now), contact ?? .sample(test.recipient),
-      at: now)
+      to: test.recipient, contact: ContactID(high: test.id.high, low: test.id.low),
+      contact ?? .sample(test.recipient), at: now)
   }
 
   /// From whom the system's own mails come.

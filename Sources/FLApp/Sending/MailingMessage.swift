@@ -40,14 +40,14 @@ package struct MailingMessage: Sendable {
     let body = HTMLBody(content.htmlBody)
     let html = try body.compiled(
       previewText: content.previewText, tracksOpens: content.trackOpens,
-      isTracked: { _ in content.trackClicks })
+      isTracked: { content.trackClicks && Self.canBeTracked($0) })
     links = html.links
     let text = content.textBody ?? body.plainText
     let name = Hex.encode(mailing.mark)
     message = MailMessage(
       from: from, messageIDDomain: from.domain,
       replyTo: content.replyTo.flatMap { Mailbox(address: $0) },
-      subject: try PlaceholderText(content.subject, in: .header), html: html.text,
+      subject: try PlaceholderText(content.subject, in: .header), html: content.hasHTML ? html.text : nil,
       text: try PlaceholderText(text, in: .text),
       // One list an account: whoever filters its mailings, filters all of them.
       listID: .init(name: content.fromName ?? accountName, id: "\(mailing.account).\(from.domain)"),
@@ -57,6 +57,19 @@ package struct MailingMessage: Sendable {
     self.name = name
     mark = mailing.mark
     tracksOpens = content.trackOpens
+  }
+
+  /// Whether a link can go through this instance: whatever its placeholders become, a click must have an address to go
+  /// on to. Others stay as they are, and mail programs make of them what they can.
+  static func canBeTracked(_ link: String) -> Bool {
+    if let start = link.range(of: "{{")?.lowerBound {
+      // A host made of a contact's words may be none.
+      guard let authority = link[..<start].range(of: "://")?.upperBound,
+        link[authority..<start].contains(where: { "/?#".contains($0) })
+      else { return false }
+    }
+    // Room for values that are long, and not for the longest there can be.
+    return WebURL(link.replacing(#/\{\{[^}]*\}\}/#, with: String(repeating: "x", count: 200))) != nil
   }
 
   /// The message of a recipient; nil for an address that no mail can be sent to.
