@@ -36,6 +36,9 @@ final class Breaker: Sendable {
   /// The server could not be reached, or hung up.
   func failed(at now: ContinuousClock.Instant = .now) {
     state.withLock { state in
+      // While the server is left alone, what becomes of the one who knocks counts: connections that break together, as
+      // when it starts anew, are one failure.
+      guard state.failures < Self.tolerance || state.isProbing else { return }
       state.failures += 1
       state.isProbing = false
       guard state.failures >= Self.tolerance else { return }

@@ -11,8 +11,8 @@ import Synchronization
 /// The journal tells, whenever this process is killed, which of the claimed messages may have gone out: those between
 /// `willEnd` and `done`, one for each connection at most. All others are claimed again.
 final class MailingRound: Sendable {
-  /// How many recipients are claimed at once.
-  static let batch = 500
+  /// How many mailings are kept ready to be rendered.
+  private static let mostMessages = 50
 
   private let app: App
   private let sender: SenderID
@@ -23,8 +23,10 @@ final class MailingRound: Sendable {
   private let line = WaitingLine<Waiting>()
   private let results: ResultLine
   private let messages = Mutex<[MailingID: MailingMessage]>([:])
-  private let isPreparing = Atomic<Bool>(false)
-  private let preparing = DispatchGroup()
+  private let touched = Mutex<Set<MailingID>>([])
+  private let preparation: Preparation
+  /// Whether the journal can't be written: then no message may be ended.
+  private let isMute = Atomic<Bool>(false)
   private let sent = Atomic<Int>(0)
   private let retryAt: @Sendable (Int, Timestamp) -> Timestamp?
 
@@ -48,7 +50,10 @@ final class MailingRound: Sendable {
     let attempts = app.settings.sending.attempts
     retryAt = { Backoff.time(after: $0, of: attempts, at: $1) }
     results = ResultLine(app: app, sender: sender, logger: logger)
+    preparation = Preparation(app: app, logger: logger, stop: stop)
   }
+
+  private func isOver() -> Bool { stop() || isMute.load(ordering: .acquiring) }
 
   /// How many messages servers have taken.
   var sentSoFar: Int { sent.load(ordering: .relaxed) }
@@ -62,8 +67,8 @@ final class MailingRound: Sendable {
     }
     let writer = DispatchGroup()
     Thread.begin("results", in: writer) { [results] in results.write() }
-    fill()
-    preparing.wait()
+    fill(carriers.count)
+    preparation.wait()
     // What was claimed and not begun goes back; what is in hand is finished.
     let left = line.close()
     for item in left {
@@ -80,9 +85,10 @@ final class MailingRound: Sendable {
   /// Gives back what was claimed without this process knowing: the answer to its COMMIT was lost.
   private func release() -> Bool {
     do {
-      for (mailing, contacts) in try SendingRows(queries: app.database).inHand(of: sender) {
+      for (mailing, recipients) in try SendingRows(queries: app.database).inHand(of: sender) {
         try app.markRecipients(
-          contacts.map { .init(contact: $0, outcome: .released, at: .now) }, of: mailing, by: sender)
+          recipients.map { .init(contact: $0.contact, outcome: .released, at: .now) }, of: mailing, by: sender
+        )
       }
       return true
     } catch {
@@ -93,12 +99,13 @@ final class MailingRound: Sendable {
 
   // MARK: Claiming
 
-  /// Keeps the line filled, one batch of each account in turn.
-  private func fill() {
+  /// Keeps the line filled, one portion of each account in turn.
+  private func fill(_ carriers: Int) {
     var turns = Turns()
+    var portion = Portion(carriers: carriers)
     var lastLook = ContinuousClock.now - .seconds(60)
     var mailings: [MailingInHand] = []
-    while !stop() {
+    while !isOver() {
       do {
         if lastLook.duration(to: .now) > .seconds(1) || mailings.isEmpty {
           mailings = try look()
@@ -112,17 +119,20 @@ final class MailingRound: Sendable {
           Thread.sleep(forTimeInterval: 0.2)
           continue
         }
-        if line.count >= Self.batch {
-          line.await(fewerThan: Self.batch, for: 0.5)
+        if line.count >= portion.size {
+          line.await(fewerThan: portion.size, for: 0.5)
           continue
         }
-        if try claimOne(mailings.filter(\.isPrepared), &turns, count: Self.batch) { continue }
+        if try claimOne(mailings.filter(\.isPrepared), &turns, count: portion.size) {
+          portion.wasClaimed()
+          continue
+        }
         if results.inHand.load(ordering: .acquiring) == 0 {
           // Nothing is due, and nothing can become so by what is in hand: that is the end, unless some are prepared yet.
           finishAll()
           mailings = try look()
           lastLook = .now
-          if try claimOne(mailings.filter(\.isPrepared), &turns, count: Self.batch) { continue }
+          if try claimOne(mailings.filter(\.isPrepared), &turns, count: portion.size) { continue }
           guard mailings.contains(where: { !$0.isPrepared }) else { break }
         }
         Thread.sleep(forTimeInterval: 0.05)
@@ -140,42 +150,25 @@ final class MailingRound: Sendable {
     let rows = SendingRows(queries: app.database)
     try rows.promote(at: .now)
     let mailings = try rows.waiting(at: .now)
-    prepare(mailings.filter { !$0.isPrepared })
+    preparation.begin(mailings.filter { !$0.isPrepared })
     return mailings
   }
 
-  /// Settles the recipients of mailings in a thread of its own: with a million of them it takes a while, for which no
-  /// other account waits.
-  private func prepare(_ mailings: [MailingInHand]) {
-    guard !mailings.isEmpty,
-      isPreparing.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged
-    else { return }
-    Thread.begin("prepare", in: preparing) { [self] in
-      for mailing in mailings where !stop() {
-        do {
-          try app.prepareMailing(mailing, at: .now)
-        } catch {
-          logger.warning("a mailing can't be prepared", metadata: ["error": "\(error.loggable)"])
-        }
-      }
-      isPreparing.store(false, ordering: .releasing)
-    }
-  }
-
-  /// Claims a batch of the next account in turn that has something due; false where none has.
+  /// Claims a portion of the next account in turn that has something due; false where none has.
   private func claimOne(_ mailings: [MailingInHand], _ turns: inout Turns, count: Int) throws -> Bool {
     for mailing in turns.order(mailings) {
-      let claimed = try claim(count, of: mailing, behind: turns.last(of: mailing.id))
+      let claimed = try claim(count, of: mailing, &turns)
       turns.took(mailing, last: claimed.last)
       if claimed.any { return true }
     }
     return false
   }
 
-  private func claim(_ count: Int, of mailing: MailingInHand, behind last: ContactID?) throws -> (
+  private func claim(_ count: Int, of mailing: MailingInHand, _ turns: inout Turns) throws -> (
     any: Bool, last: ContactID?
   ) {
     let now = Timestamp.now
+    let last = turns.last(of: mailing.id)
     guard let message = try message(of: mailing) else { return (false, nil) }
     let limits = app.settings.sending
     let rates = SendRates(queries: app.database)
@@ -189,16 +182,19 @@ final class MailingRound: Sendable {
     guard granted > 0 else { return (false, last) }
     let claim = try take(granted, of: mailing.id, behind: last, at: now)
     let claimed = claim?.recipients ?? []
-    if claimed.count < granted {
-      // From here on what was claimed must come into the line; a limit that is used too early is no harm.
-      let unused = granted - claimed.count
+    // From here on what was claimed must come into the line; a limit that is used too early is no harm.
+    func giveBack(_ unused: Int) {
       try? rates.giveBack(unused, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
       try? rates.giveBack(unused, of: .all, limit: limits.perMinute, at: now)
     }
+    giveBack(granted - claimed.count)
     guard let claim else { return (false, last) }
     guard !claimed.isEmpty else { return (claim.found > 0, claim.last) }
     results.inHand.add(claimed.count, ordering: .releasing)
-    let kept = holdingBack(claimed, of: mailing.id, rates, limit: limits.perMinuteToDomain, at: now)
+    let kept = holdingBack(
+      claimed, of: mailing.id, rates, limit: limits.perMinuteToDomain, &turns, at: now)
+    // What a domain does not take now is nothing that its account, or anybody else, has sent.
+    giveBack(claimed.count - kept.count)
     line.append(kept.map { Waiting(mailing: mailing.id, recipient: $0, message: message) })
     return (true, claim.last)
   }
@@ -207,7 +203,7 @@ final class MailingRound: Sendable {
   private func take(_ count: Int, of mailing: MailingID, behind last: ContactID?, at now: Timestamp) throws
     -> SendingRows.Claim?
   {
-    while !stop() {
+    while !isOver() {
       let claim = try results.claiming {
         try app.database.transaction { connection in
           try SendingRows(queries: connection).claim(count, of: mailing, behind: last, by: sender, at: now)
@@ -219,19 +215,22 @@ final class MailingRound: Sendable {
     return nil
   }
 
-  /// The recipients whose domains take more in this minute; the others wait for the next.
+  /// The recipients whose domains take more in this minute; the others wait for later ones, as many for each as the
+  /// domain takes, so that they are not looked at every minute.
   private func holdingBack(
-    _ claimed: [ClaimedRecipient], of mailing: MailingID, _ rates: SendRates, limit: Int?, at now: Timestamp
+    _ claimed: [ClaimedRecipient], of mailing: MailingID, _ rates: SendRates, limit: Int?,
+    _ turns: inout Turns, at now: Timestamp
   ) -> [ClaimedRecipient] {
-    guard limit != nil else { return claimed }
+    guard let limit else { return claimed }
     var kept: [ClaimedRecipient] = []
-    let nextMinute = Timestamp(microseconds: (now.seconds / 60 + 1) * 60_000_000)
     for (domain, some) in Dictionary(grouping: claimed, by: { $0.email.domain }) {
       let granted = (try? rates.take(some.count, of: .domain(domain), limit: limit, at: now)) ?? 0
       kept += some.prefix(granted)
       for recipient in some.dropFirst(granted) {
+        let minutes = min(60, 1 + turns.hold(domain) / max(1, limit))
+        let time = Timestamp(seconds: (now.seconds / 60 + Int64(minutes)) * 60)
         results.append(
-          .init(contact: recipient.contact, outcome: .postponed(until: nextMinute), at: now), of: mailing)
+          .init(contact: recipient.contact, outcome: .postponed(until: time), at: now), of: mailing)
       }
     }
     return kept
@@ -241,14 +240,22 @@ final class MailingRound: Sendable {
   private func message(of mailing: MailingInHand) throws -> MailingMessage? {
     if let known = messages.withLock({ $0[mailing.id] }) { return known }
     guard let message = try app.message(of: mailing) else { return nil }
-    messages.withLock { $0[mailing.id] = message }
+    messages.withLock { known in
+      // Whoever waits in the line has the message; with so many mailings at once some are made ready again.
+      if known.count >= Self.mostMessages { known.removeAll() }
+      known[mailing.id] = message
+    }
+    _ = touched.withLock { $0.insert(mailing.id) }
     return message
   }
 
   private func finishAll() {
-    for id in messages.withLock({ Array($0.keys) }) {
+    for id in touched.withLock({ $0.sorted() }) {
       do {
-        if try app.finishMailing(id, at: .now) { _ = messages.withLock { $0.removeValue(forKey: id) } }
+        if try app.finishMailing(id, at: .now) {
+          _ = messages.withLock { $0.removeValue(forKey: id) }
+          _ = touched.withLock { $0.remove(id) }
+        }
       } catch {
         logger.warning("a mailing can't be finished", metadata: ["error": "\(error.loggable)"])
       }
@@ -261,7 +268,7 @@ final class MailingRound: Sendable {
 extension MailingRound: MailSource {
   func next(waits: Bool) -> OutgoingMail? {
     while let item = waits ? line.take() : line.takeIfAny() {
-      if stop() {
+      if isOver() {
         results.append(.init(contact: item.recipient.contact, outcome: .released, at: .now), of: item.mailing)
         continue
       }
@@ -280,7 +287,10 @@ extension MailingRound: MailSource {
 
   func willEnd(_ mail: OutgoingMail) -> Bool {
     guard case .recipient(let mailing, let recipient) = mail.subject else { return false }
-    return journal.willEnd(.init(mailing: mailing, contact: recipient.contact))
+    if journal.willEnd(.init(mailing: mailing, contact: recipient.contact)) { return true }
+    // All others would be held back as well, and be tried again and again.
+    isMute.store(true, ordering: .releasing)
+    return false
   }
 
   func done(_ mail: OutgoingMail, _ fate: MailFate) {
@@ -302,13 +312,14 @@ extension MailingRound: MailSource {
       sent.add(1, ordering: .relaxed)
       note(.sent, code, reply)
     case .refused(let code, let enhanced, let reply, let isOfRecipient):
-      journal.answered(message, code: code, reply: reply, at: now)
+      journal.answered(message, code: code, reply: reply, isOfRecipient: isOfRecipient, at: now)
       let verdict = Verdict(code: code, enhanced: enhanced, reply: reply, isOfRecipient: isOfRecipient)
       let outcome = verdict.outcome(retryAt(recipient.attempts, now))
       note(outcome, code, reply, verdict.refusal(of: recipient.email, outcome))
     case .notTried:
       note(.released, nil, nil)
     case .notTaken(let reason):
+      journal.notTaken(message)
       // Servers end connections after some messages, so it is tried again soon; a message over which connections break
       // again and again is given up like one that is refused.
       let again = recipient.attempts <= 3 ? now : retryAt(recipient.attempts, now)

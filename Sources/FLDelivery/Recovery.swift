@@ -47,8 +47,9 @@ struct Recovery {
     let rows = SendingRows(queries: app.database)
     var uncertain = 0
     var released = 0
-    for (mailing, contacts) in try rows.inHand(of: sender) {
-      let results = contacts.map { contact -> RecipientResult in
+    for (mailing, recipients) in try rows.inHand(of: sender) {
+      let results = recipients.map { recipient -> RecipientResult in
+        let contact = recipient.contact
         guard let fates else {
           uncertain += 1
           return RecipientResult(
@@ -64,12 +65,16 @@ struct Recovery {
           return RecipientResult(
             contact: contact, outcome: .uncertain,
             reply: "The sender was stopped before the server answered.", at: now)
-        case .answered(let code, let reply, let time)?:
-          let verdict = Verdict(code: code, enhanced: nil, reply: reply, isOfRecipient: false)
-          let outcome =
-            code < 400
-            ? .sent : verdict.outcome(Backoff.time(after: 1, of: app.settings.sending.attempts, at: now))
-          return RecipientResult(contact: contact, outcome: outcome, code: code, reply: reply, at: time)
+        case .answered(let code, let reply, let isOfRecipient, let time)?:
+          guard code >= 400 else {
+            return RecipientResult(contact: contact, outcome: .sent, code: code, reply: reply, at: time)
+          }
+          let verdict = Verdict(code: code, reply: reply, isOfRecipient: isOfRecipient)
+          let outcome = verdict.outcome(
+            Backoff.time(after: recipient.attempts, of: app.settings.sending.attempts, at: now))
+          return RecipientResult(
+            contact: contact, outcome: outcome, code: code, reply: reply,
+            refusal: verdict.refusal(of: recipient.email, outcome), at: time)
         }
       }
       for some in results.chunks(of: 1000) { try app.markRecipients(some, of: mailing, by: sender) }

@@ -27,6 +27,10 @@ struct SMTPCarrier: MailCarrier, Sendable {
       }
       send(mail, source, by: open)
       lastUse = .now
+      if breaker.isOpen {
+        session?.quit()
+        session = nil
+      }
     }
     session?.quit()
   }
@@ -34,19 +38,32 @@ struct SMTPCarrier: MailCarrier, Sendable {
   /// Sends `first`, and what else waits, until nothing waits or the connection is lost.
   private func send(_ first: OutgoingMail, _ source: some MailSource, by session: SMTPSession) {
     var waiting: OutgoingMail? = first
+    var isHeldBack = false
+    var hasDelivered = false
     do {
       try session.run(
         next: { () -> (OutgoingMail, SMTPMessage)? in
-          let mail = waiting ?? source.next(waits: false)
+          let mail = waiting ?? (breaker.isOpen ? nil : source.next(waits: false))
           waiting = nil
           return mail.map { ($0, SMTPMessage(from: $0.sender, to: $0.recipient, content: $0.bytes)) }
         },
-        beforeEnd: { mail in if !source.willEnd(mail) { throw HeldBack() } },
+        beforeEnd: { mail in
+          isHeldBack = !source.willEnd(mail)
+          if isHeldBack { throw HeldBack() }
+        },
         done: { mail, outcome in
           switch outcome {
           case .accepted(let reply):
+            hasDelivered = true
             breaker.succeeded()
             source.done(mail, .taken(code: reply.code, reply: reply.description))
+          case .refused(let reply, .mail) where reply.refusesAllMail:
+            // Nothing goes by this server as it is set up; that is no recipient's fault, and none is given up for it.
+            breaker.failed()
+            logger.error(
+              "the mail server takes no mail from here",
+              metadata: ["server": "\(server)", "reply": "\(reply)"])
+            source.done(mail, .notTried)
           case .refused(let reply, let stage):
             breaker.succeeded()
             source.done(
@@ -55,13 +72,17 @@ struct SMTPCarrier: MailCarrier, Sendable {
                 code: reply.code, enhanced: reply.enhanced, reply: reply.description,
                 isOfRecipient: stage == .recipient))
           case .lost(let reason, let mayHaveBeenTaken):
-            source.done(mail, mayHaveBeenTaken ? .unknown(reason: reason) : .notTaken(reason: reason))
+            source.done(
+              mail,
+              mayHaveBeenTaken
+                ? .unknown(reason: reason) : isHeldBack ? .notTried : .notTaken(reason: reason))
           }
         })
     } catch {
       logger.error("the journal can't be written; messages are held back", metadata: ["path": "run/senders"])
     }
-    if !session.isUsable { breaker.failed() }
+    // Servers end connections after some messages: that is none of their failures.
+    if !session.isUsable && !hasDelivered { breaker.failed() }
   }
 
   /// A new connection; waits while the server is left alone, and answers nil when it can't be had.
@@ -78,5 +99,13 @@ struct SMTPCarrier: MailCarrier, Sendable {
         "no connection to the mail server", metadata: ["server": "\(server)", "reason": "\(error)"])
       return nil
     }
+  }
+}
+
+extension SMTPReply {
+  /// Whether a refusal of MAIL is one for good of whoever sends here, with whatever address: credentials that are wanted,
+  /// a policy. One of the message's size, or of an address that can't be written, is not.
+  fileprivate var refusesAllMail: Bool {
+    code >= 500 && code != 552 && !["5.1.7", "5.3.4", "5.6.7"].contains(enhanced)
   }
 }

@@ -19,6 +19,7 @@ public final class Sender: Sendable {
   private let deadline = Mutex(ContinuousClock.now)
   private let mailings = Mutex<MailingRound?>(nil)
   private let mails = Mutex<SingleMailRound?>(nil)
+  private let areMailingsDone = Atomic<Bool>(false)
   private let areMailsDone = Atomic<Bool>(false)
 
   /// What a run did.
@@ -124,23 +125,31 @@ public final class Sender: Sendable {
 
   // MARK: Mails
 
-  /// Sends the system's mails, then the mailings; false where the fate of some could not be written, so that the journal
-  /// has to tell it.
+  /// Sends the mailings and, beside them over a connection of its own, the system's mails; false where the fate of some
+  /// could not be written, so that the journal has to tell it.
   private func sendMails(_ id: SenderID, _ journal: SenderJournal, _ directory: String) -> Bool {
     let breaker = Breaker()
     attempt("what senders left behind") {
       try Recovery(app: app, directory: directory, host: ProcessInfo.processInfo.hostName, logger: logger)
         .run(at: .now)
     }
-    attempt("mails of the system") {
-      let round = try SingleMailRound(app: app, logger: logger, stop: { self.isOver() })
-      mails.withLock { $0 = round }
-      carriers(1, breaker)[0].carry(round)
+    let beside = DispatchGroup()
+    Thread.begin("mails of the system", in: beside) { [self] in
+      attempt("mails of the system") {
+        let round = try SingleMailRound(
+          app: app, logger: logger, isLast: { self.areMailingsDone.load(ordering: .acquiring) },
+          stop: { self.isOver() })
+        mails.withLock { $0 = round }
+        carriers(1, breaker)[0].carry(round)
+      }
     }
     let round = MailingRound(
       app: app, sender: id, journal: journal, breaker: breaker, logger: logger, stop: { self.isOver() })
     mailings.withLock { $0 = round }
-    return round.run(carriers: carriers(app.settings.sending.connections, breaker))
+    let isComplete = round.run(carriers: carriers(app.settings.sending.connections, breaker))
+    areMailingsDone.store(true, ordering: .releasing)
+    beside.wait()
+    return isComplete
   }
 
   private func carriers(_ count: Int, _ breaker: Breaker) -> [any MailCarrier & Sendable] {

@@ -18,8 +18,8 @@ final class SenderJournal: Sendable {
   enum Fate: Equatable {
     /// Its end was about to be sent, and no answer is noted.
     case perhaps
-    /// A server answered with this code, and took it or not.
-    case answered(code: Int, reply: String, at: Timestamp)
+    /// A server answered with this code, and took it or not; it may have been the recipient's address that it refused.
+    case answered(code: Int, reply: String, isOfRecipient: Bool, at: Timestamp)
   }
 
   static let suffix = ".journal"
@@ -57,11 +57,18 @@ final class SenderJournal: Sendable {
   /// Notes that the end of a message is about to be sent; false where it can't be noted, and then it must not be sent.
   func willEnd(_ message: Message) -> Bool { append(line: "E \(message.mailing) \(message.contact)") }
 
-  /// Notes a server's answer to the end of a message.
-  func answered(_ message: Message, code: Int, reply: String, at time: Timestamp) {
+  /// Notes a server's answer to the end of a message, or to its recipient.
+  func answered(
+    _ message: Message, code: Int, reply: String, isOfRecipient: Bool = false, at time: Timestamp
+  ) {
     let reply = reply.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : Character($0) }
-    _ = append(line: "A \(message.mailing) \(message.contact) \(code) \(time.microseconds) \(String(reply))")
+    let kind = isOfRecipient ? "R" : "A"
+    _ = append(
+      line: "\(kind) \(message.mailing) \(message.contact) \(code) \(time.microseconds) \(String(reply))")
   }
+
+  /// Notes that a server has surely not taken a message whose end was noted.
+  func notTaken(_ message: Message) { _ = append(line: "N \(message.mailing) \(message.contact)") }
 
   /// Each line begins with an end: one that was cut off for want of room does not swallow the next.
   private func append(line: String) -> Bool { append("\n" + line + "\n") }
@@ -133,9 +140,12 @@ final class SenderJournal: Sendable {
       let message = Message(mailing: mailing, contact: contact)
       switch parts[0] {
       case "E": fates[message] = .perhaps
-      case "A":
+      case "N": fates[message] = nil
+      case "A", "R":
         guard parts.count == 6, let code = Int(parts[3]), let time = Int64(parts[4]) else { return }
-        fates[message] = .answered(code: code, reply: String(parts[5]), at: Timestamp(microseconds: time))
+        fates[message] = .answered(
+          code: code, reply: String(parts[5]), isOfRecipient: parts[0] == "R",
+          at: Timestamp(microseconds: time))
       default: break
       }
     }

@@ -1,6 +1,7 @@
 import FLApp
 import FLMail
 import FLValues
+import Foundation
 import Logging
 import Synchronization
 
@@ -8,21 +9,26 @@ import Synchronization
 /// confirm) and tests of mailings. They are few, and sent once more where it is not sure that they went: somebody waits
 /// for them.
 final class SingleMailRound: MailSource {
-  /// How long a message that a sender has in hand is left to it.
-  private static let lease = Duration.seconds(300)
-  private static let batch = 50
+  /// How long a message that a sender has in hand is left to it: long enough for a few at a slow server.
+  private static let lease = Duration.seconds(600)
+  private static let batch = 10
 
   private let app: App
   private let stop: @Sendable () -> Bool
+  private let isLast: @Sendable () -> Bool
   private let logger: Logger
   private let waiting = Mutex<[OutgoingMail]>([])
   private let sent = Atomic<Int>(0)
   private let identity: SendingDomains.Identity
 
-  /// A round for the copy of `app`.
+  /// A round for the copy of `app`. It waits for more until `isLast` answers true, and begins nothing new once `stop`
+  /// does.
   /// - Throws: `DatabaseError`; `Settings.Failure` where FL_MAIL_FROM is no address.
-  init(app: App, logger: Logger, stop: @escaping @Sendable () -> Bool) throws {
+  init(
+    app: App, logger: Logger, isLast: @escaping @Sendable () -> Bool, stop: @escaping @Sendable () -> Bool
+  ) throws {
     self.app = app
+    self.isLast = isLast
     self.stop = stop
     self.logger = logger
     identity = try app.systemMailIdentity()
@@ -34,13 +40,16 @@ final class SingleMailRound: MailSource {
   func next(waits: Bool) -> OutgoingMail? {
     while !stop() {
       if let mail = waiting.withLock({ $0.popLast() }) { return mail }
+      // Asked before the look: what was queued before the end is seen.
+      let isLast = isLast()
       do {
-        // An empty batch is the end, one of nothing but unusable addresses is not.
-        guard try claim() > 0 else { return nil }
+        // One of nothing but unusable addresses is not the end.
+        if try claim() > 0 { continue }
       } catch {
         logger.warning("mails can't be claimed", metadata: ["error": "\(error.loggable)"])
-        return nil
       }
+      guard waits, !isLast else { return nil }
+      for _ in 0..<5 where !stop() && !self.isLast() { Thread.sleep(forTimeInterval: 0.1) }
     }
     // The others need not wait for the end of the lease.
     for mail in waiting.withLock({ mails in

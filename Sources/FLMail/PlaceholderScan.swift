@@ -47,6 +47,7 @@ struct PlaceholderScan {
     if let placeholder = Self.names[name] {
       let fallback = bar.map { Array(Self.trimmed(inside[($0 + 1)...])) } ?? []
       found.append(Found(range: range, placeholder: placeholder, fallback: fallback))
+      if found.count > PlaceholderText.mostPlaceholders { note(.tooMany) }
     } else if !name.isEmpty, name.count <= 64, name.allSatisfy({ Self.isOfName($0) }) {
       note(.unknown(String(decoding: name, as: UTF8.self)))
     } else {

@@ -25,6 +25,8 @@ public struct PlaceholderText: Sendable, Hashable {
     case unknown(String)
     /// `{{` that begins no placeholder; up to 40 bytes from there.
     case malformed(String)
+    /// There are more placeholders than a text may have: each recipient's copy is made in memory.
+    case tooMany
 
     /// A sentence for whoever wrote the text.
     public var description: String {
@@ -34,6 +36,7 @@ public struct PlaceholderText: Sendable, Hashable {
           + Placeholder.allCases.map { "{{\($0.rawValue)}}" }.joined(separator: ", ") + "."
       case .malformed(let text):
         "“\(text)” begins no placeholder, such as {{FirstName}} or {{FirstName|there}}."
+      case .tooMany: "A text may have at most \(PlaceholderText.mostPlaceholders) placeholders."
       }
     }
   }
@@ -46,6 +49,9 @@ public struct PlaceholderText: Sendable, Hashable {
     /// All problems in words.
     public var description: String { problems.map(\.description).joined(separator: " ") }
   }
+
+  /// The most placeholders in one text.
+  public static let mostPlaceholders = 1000
 
   enum Piece: Sendable, Hashable {
     case literal([UInt8])

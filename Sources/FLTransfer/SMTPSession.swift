@@ -20,10 +20,10 @@ public final class SMTPSession {
     /// All of one message.
     public var messageMilliseconds: Int
 
-    /// Limits: 10 seconds to connect, 60 for a reply, 180 for a message.
+    /// Limits: 10 seconds to connect, 60 for a reply, 5 minutes for the one behind a message, 8 for all of it.
     public init(
-      connectMilliseconds: Int = 10_000, replyMilliseconds: Int = 60_000, endMilliseconds: Int = 60_000,
-      messageMilliseconds: Int = 180_000
+      connectMilliseconds: Int = 10_000, replyMilliseconds: Int = 60_000, endMilliseconds: Int = 300_000,
+      messageMilliseconds: Int = 480_000
     ) {
       self.connectMilliseconds = connectMilliseconds
       self.replyMilliseconds = replyMilliseconds

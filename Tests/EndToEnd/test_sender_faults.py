@@ -74,6 +74,8 @@ class CountingServer:
                     verb = line[:4].upper()
                     if verb == b"EHLO":
                         say("250-test\r\n250-PIPELINING\r\n250 8BITMIME\r\n" if self.pipelining else "250 test\r\n")
+                    elif verb == b"MAIL" and self._told("mail", number, say):
+                        continue
                     elif verb == b"RCPT":
                         recipient = line.split(b"<", 1)[1].split(b">", 1)[0].decode()
                         if self._told("rcpt", number, say):
@@ -355,3 +357,90 @@ def test_smtp_sink_takes_thousands(anna, post_house, tmp_path):
         mailing, _ = start_mailing(anna, 3000)
         post_house.run_sender(60)
         assert anna.mailing_now(mailing)["counts"]["sent"] == 3000
+
+
+def test_a_slow_server_is_shared_by_accounts(anna, post_house):
+    """The small mailing is not the one that was queued first, and the large one is more than a run can send."""
+    bob = post_house.account("Bob")
+    post_house.change_settings(FL_SMTP_CONNECTIONS="2")
+    with CountingServer(pause=0.2) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        _, large = start_mailing(anna, 400)
+        _, small = start_mailing(bob, 3)
+        post_house.run_sender(8)
+        assert set(small) <= set(server.taken) and len(server.taken) < 300
+        anna.post("/api/mailing/" + ok(anna.get("/api/mailing"))["items"][0]["id"] + "/cancel")
+
+
+def test_what_a_domain_does_not_take_uses_up_no_other_limit(anna, post_house):
+    with CountingServer() as server:
+        first, second = anna.contacts(60, domain="one.example"), anna.contacts(10, domain="two.example")
+        mailing = anna.mailing(groups=[anna.group(emails=first)])
+        other = anna.mailing(groups=[anna.group(emails=second)])
+        post_house.change_settings(
+            FL_SMTP_URL=server.url, FL_SMTP_DOMAIN_PER_MINUTE="12", FL_SMTP_PER_MINUTE="30")
+        wait_until(lambda: time.time() % 60 < 30, seconds=35, what="a minute that is not about to end")
+        anna.send(mailing)
+        anna.send(other)
+        post_house.run_sender(15)
+        domains = collections.Counter(address.split("@")[1] for address in server.taken)
+        assert domains == {"one.example": 12, "two.example": 10}
+        anna.post(f"/api/mailing/{mailing['id']}/cancel")
+
+
+def test_mails_of_the_system_wait_for_no_mailing(anna, post_house):
+    with CountingServer(pause=0.05) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, _ = start_mailing(anna, 2000)
+        group = anna.group(requireDoubleOptIn=True)
+        sender = post_house.start_sender(60)
+        wait_until(lambda: len(server.taken) > 5, seconds=30, what="some messages")
+        asked = [f"asked{number}@asked.example" for number in range(300)]
+        ok(anna.post(f"/api/contact-groups/{group['id']}/members", {"emails": asked, "createMissing": True}))
+        assert anna.post("/api/auth/password/forgot", {"email": anna.email}).status_code < 300
+        wait_until(lambda: anna.email in server.taken, seconds=30, what="the mail that somebody waits for")
+        # Neither behind the mailing nor behind the questions that were queued before.
+        assert not set(asked) <= set(server.taken)
+        assert anna.mailing_now(mailing)["status"] == "sending"
+        sender.stop()
+        anna.post(f"/api/mailing/{mailing['id']}/cancel")
+
+
+@pytest.mark.parametrize("answer", ["530 5.7.0 Authentication required", "550 5.7.1 Sender address rejected"])
+def test_a_server_that_takes_no_mail_from_here_costs_no_recipient(anna, post_house, answer):
+    refuses = [True]
+
+    def script(event, number):
+        if event == "mail" and refuses:
+            return lambda say: say(answer + "\r\n") or True
+        return None
+
+    post_house.change_settings(FL_SMTP_CONNECTIONS="2")
+    with CountingServer(script, pipelining=False) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 30)
+        post_house.run_sender(4)
+        rows = anna.recipients(mailing).values()
+        assert {(row["status"], row["attempts"]) for row in rows} == {("pending", 0)}
+        assert anna.mailing_now(mailing)["status"] == "sending"
+        refuses.clear()
+        post_house.run_sender(20)
+        assert sorted(server.taken) == sorted(addresses)
+
+
+def test_a_server_that_starts_anew_is_found_again_soon(anna, post_house):
+    """Eight connections that break at one moment are one failure."""
+    broken = []
+
+    def script(event, number):
+        if event == "connect" and number <= 8:
+            broken.append(number)
+            return ""
+        return None
+
+    post_house.change_settings(FL_SMTP_CONNECTIONS="8")
+    with CountingServer(script) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        _, addresses = start_mailing(anna, 20)
+        post_house.run_sender(25)
+        assert broken and sorted(server.taken) == sorted(addresses)

@@ -16,21 +16,27 @@ import Testing
   @Test func tellsWhatWasAnsweredAndWhatMayHaveGoneOut() throws {
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let sender = SenderID(at: .now)
-    let (sent, refused, open, never) = (message(), message(), message(), message())
+    let (sent, refused, unknown, open) = (message(), message(), message(), message())
+    let (lost, never) = (message(), message())
     var journal: SenderJournal? = try SenderJournal(of: sender, in: directory)
-    for one in [sent, refused, open] { #expect(journal?.willEnd(one) == true) }
+    for one in [sent, refused, open, lost] { #expect(journal?.willEnd(one) == true) }
     let time = Timestamp(microseconds: 1_790_000_000_000_000)
     journal?.answered(sent, code: 250, reply: "250 2.0.0 taken\r\nE forged line", at: time)
     journal?.answered(refused, code: 554, reply: "554 5.7.1 no", at: time)
+    journal?.answered(unknown, code: 550, reply: "550 5.1.1 who", isOfRecipient: true, at: time)
+    journal?.notTaken(lost)
     // While it lives, nobody else reads it.
     #expect(SenderJournal.remains(in: directory).isEmpty)
     journal = nil
     let remains = try #require(SenderJournal.remains(in: directory).first)
     #expect(remains.sender == sender)
     let fates = try #require(remains.fates)
-    #expect(fates[sent] == .answered(code: 250, reply: "250 2.0.0 taken  E forged line", at: time))
-    #expect(fates[refused] == .answered(code: 554, reply: "554 5.7.1 no", at: time))
-    #expect(fates[open] == .perhaps && fates[never] == nil && fates.count == 3)
+    #expect(
+      fates[sent]
+        == .answered(code: 250, reply: "250 2.0.0 taken  E forged line", isOfRecipient: false, at: time))
+    #expect(fates[refused] == .answered(code: 554, reply: "554 5.7.1 no", isOfRecipient: false, at: time))
+    #expect(fates[unknown] == .answered(code: 550, reply: "550 5.1.1 who", isOfRecipient: true, at: time))
+    #expect(fates[open] == .perhaps && fates[lost] == nil && fates[never] == nil && fates.count == 4)
     // Two recoveries at once do not both have it.
     #expect(SenderJournal.remains(in: directory).isEmpty)
     remains.remove()

@@ -60,6 +60,9 @@ public struct MailOutbox: Sendable {
       """)
   }
 
+  /// How many of those that were queued together go before others get their turn.
+  private static let ofOneTurn = 20
+
   /// A message that is to be queued together with others.
   struct Draft: Sendable {
     let recipient: EmailAddress
@@ -67,17 +70,19 @@ public struct MailOutbox: Sendable {
     let body: String
   }
 
-  /// Queues many messages, some hundred with each statement.
+  /// Queues many messages, some hundred with each statement. They wait behind what is queued singly, since somebody
+  /// waits for that, and the later ones of many behind the first ones of others.
   func queue(_ drafts: [Draft], of account: AccountID, on queries: any Queries, at now: Timestamp) throws {
-    for some in drafts.chunks(of: 500) {
-      let rows = some.map { draft -> SQL in
+    for some in Array(drafts.enumerated()).chunks(of: 500) {
+      let rows = some.map { index, draft -> SQL in
         let id = SystemMailID(at: now)
         let sealed = sealer.seal(Array(draft.body.utf8), context: id.description)
-        return "(\(id), \(account), \(draft.recipient.text), \(draft.subject), \(sealed), \(now))"
+        let turn = 1 + index / Self.ofOneTurn
+        return "(\(id), \(account), \(draft.recipient.text), \(draft.subject), \(sealed), \(turn), \(now))"
       }
       _ = try queries.run(
         """
-        INSERT INTO mail_outbox (id, account_id, recipient, subject, body, created_at)
+        INSERT INTO mail_outbox (id, account_id, recipient, subject, body, turn, created_at)
         VALUES \(rows.joined(by: ", "))
         """)
     }
@@ -91,10 +96,10 @@ public struct MailOutbox: Sendable {
     try database.transaction { connection in
       let rows = try connection.rows(
         """
-        SELECT id, recipient, subject, body, attempts, created_at FROM mail_outbox
+        SELECT id, recipient, subject, body, attempts, created_at FROM mail_outbox FORCE INDEX (mail_outbox_turns)
         WHERE sent_at IS NULL AND failed_at IS NULL AND (leased_until IS NULL OR leased_until < \(now))
           AND (due_at IS NULL OR due_at <= \(now))
-        ORDER BY id LIMIT \(count) FOR UPDATE SKIP LOCKED
+        ORDER BY turn, id LIMIT \(count) FOR UPDATE SKIP LOCKED
         """)
       let ids: [SystemMailID] = try rows.map { try $0["id"] }
       let mails = try zip(ids, rows).compactMap { id, row -> SystemMail? in

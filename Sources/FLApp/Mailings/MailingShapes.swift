@@ -191,6 +191,7 @@ extension PlaceholderText.Problem {
     switch self {
     case .unknown: "unknown_placeholder"
     case .malformed: "malformed_placeholder"
+    case .tooMany: "too_many_placeholders"
     }
   }
 }

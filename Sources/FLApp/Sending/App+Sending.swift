@@ -5,14 +5,18 @@ package import FLValues
 
 /// What the sender asks of the application for mailings.
 extension App {
-  /// Settles who gets a mailing, as its groups and tags are now, and lets it begin.
-  /// - Throws: `DatabaseError`.
-  package func prepareMailing(_ mailing: MailingInHand, at now: Timestamp) throws {
+  /// Settles who gets a mailing, as its groups and tags are now, and lets it begin. `progress` is called now and then.
+  /// - Throws: `DatabaseError`, and what `progress` throws; then it can be begun anew.
+  package func prepareMailing(
+    _ mailing: MailingInHand, at now: Timestamp, progress: () throws -> Void = {}
+  ) throws {
     guard let whole = try MailingRows(account: mailing.account, queries: database).find(mailing.id) else {
       return
     }
     // What is resumed, or sent to some again, goes to those whom it was for.
-    if whole.preparedAt == nil { try MailingAudience(database: database).refresh(whole, at: now) }
+    if whole.preparedAt == nil {
+      try MailingAudience(database: database).refresh(whole, at: now, progress: progress)
+    }
     if whole.content.trackClicks, let message = try message(of: mailing) {
       try SendingRows(queries: database).keepLinks(message.links, of: mailing.id)
     }

@@ -314,16 +314,25 @@ package struct SendingRows {
 
   // MARK: Senders that are gone
 
+  /// A recipient whose message a sender has, or had, in hand.
+  package struct InHand: Sendable {
+    package let contact: ContactID
+    package let email: String
+    /// How many times it was tried, the time in hand included.
+    package let attempts: Int
+  }
+
   /// The mailings of which `sender` still has recipients in hand, with these.
-  package func inHand(of sender: SenderID) throws -> [MailingID: [ContactID]] {
+  package func inHand(of sender: SenderID) throws -> [MailingID: [InHand]] {
     let rows = try queries.rows(
       """
-      SELECT r.mailing_id, r.contact_id FROM mailings m
+      SELECT r.mailing_id, r.contact_id, r.email, r.attempts FROM mailings m
       JOIN mailing_recipients r FORCE INDEX (mailing_recipients_status) ON r.mailing_id = m.id AND r.status = 'sending'
       WHERE m.status IN ('queued', 'sending', 'paused', 'cancelled', 'failed') AND r.claimed_by = \(sender)
       """)
     return try rows.reduce(into: [:]) { found, row in
-      found[try row["mailing_id"], default: []].append(try row["contact_id"])
+      found[try row["mailing_id"], default: []].append(
+        try InHand(contact: row["contact_id"], email: row["email"], attempts: row["attempts"]))
     }
   }
 
