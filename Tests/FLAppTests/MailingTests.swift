@@ -88,6 +88,7 @@ extension Answer {
       ("subject", JSON.null, "invalid_type"), ("subject", " ", "too_short"),
       ("subject", "a\nBcc: b@example.org", "control_character"),
       ("subject", .string(String(repeating: "a", count: 256)), "too_long"),
+      ("htmlBody", .string(String(repeating: "{{Company}}", count: 1001)), "too_many_placeholders"),
       ("subject", "Hi {{Nickname}}", "unknown_placeholder"), ("subject", "Hi {{", "malformed_placeholder"),
       ("previewText", "{{Oops}}", "unknown_placeholder"), ("htmlBody", 7, "invalid_type"),
       ("htmlBody", "<a href='{{Nope}}'>x</a>", "unknown_placeholder"),

@@ -189,10 +189,7 @@ struct MailingRoutes {
       Route(
         .get, "/api/mailing/{id}/stats", "getMailingStats", access: .scope(.mailing), tag: "Mailings",
         summary: "Read what became of a mailing", Self.id, reply: .ok(MailingStatistics.shape),
-        handler: { call, id in
-          let mailing = try mailings.find(id, account: call.caller.account)
-          return try MailingStatisticsRows(mailing: mailing, queries: database).statistics()
-        }),
+        handler: { call, id in try mailings.statistics(of: id, account: call.caller.account) }),
     ]
   }
 
@@ -226,13 +223,11 @@ struct MailingRoutes {
       throw Problem.invalid("cursor", "invalid_cursor", "This cursor is not of a list in this order.")
     }
     let rows = MailingRows(account: try call.caller.account, queries: database)
-    var (items, more) = try rows.list(filter, order, behind: cursor, limit: limit)
-    let counts = try RecipientRows.counts(of: items.map(\.id), in: database)
-    for index in items.indices { items[index].counts = counts[items[index].id] ?? MailingCounts() }
+    let (items, more) = try rows.list(filter, order, behind: cursor, limit: limit)
     let next = items.last.flatMap {
       more ? Cursor(order: order.rawValue, value: order.value(of: $0), id: $0.id).text : nil
     }
-    return try Page(items: items, nextCursor: next, total: rows.count(filter))
+    return try Page(items: mailings.counted(items), nextCursor: next, total: rows.count(filter))
   }
 
   func listRecipients(

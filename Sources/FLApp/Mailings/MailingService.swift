@@ -8,6 +8,12 @@ struct MailingService: Sendable {
   let audience: MailingAudience
   let domains: SendingDomains
   let baseURL: String
+  private let counted = CostlyAnswers<MailingID, MailingCounts>()
+  private let statisticsOfLarge = CostlyAnswers<MailingID, MailingStatistics>()
+
+  init(database: Database, audience: MailingAudience, domains: SendingDomains, baseURL: String) {
+    (self.database, self.audience, self.domains, self.baseURL) = (database, audience, domains, baseURL)
+  }
 
   /// How far ahead a mailing can be scheduled.
   private static let longestSchedule = Duration.seconds(2 * 366 * 86_400)
@@ -27,15 +33,33 @@ struct MailingService: Sendable {
   /// The mailing with its numbers.
   /// - Throws: `Problem` 404.
   func find(_ id: MailingID, account: AccountID) throws -> Mailing {
-    try find(id, account: account, in: database)
-  }
-
-  private func find(_ id: MailingID, account: AccountID, in queries: any Queries) throws -> Mailing {
-    guard var mailing = try MailingRows(account: account, queries: queries).find(id) else {
+    guard let mailing = try MailingRows(account: account, queries: database).find(id) else {
       throw Problem.notFound
     }
-    mailing.counts = try RecipientRows.counts(of: [id], in: queries)[id] ?? MailingCounts()
-    return mailing
+    return try counted([mailing])[0]
+  }
+
+  /// These mailings with their numbers. Those of large ones may be up to a minute old.
+  func counted(_ mailings: [Mailing]) throws -> [Mailing] {
+    let counts = try counted.values(for: mailings.map(\.id)) {
+      try RecipientRows.counts(of: $0, in: database)
+    }
+    return mailings.map { mailing in
+      var mailing = mailing
+      mailing.counts = counts[mailing.id] ?? MailingCounts()
+      return mailing
+    }
+  }
+
+  /// What became of a mailing. That of a large one may be up to a minute old.
+  /// - Throws: `Problem` 404.
+  func statistics(of id: MailingID, account: AccountID) throws -> MailingStatistics {
+    let mailing = try find(id, account: account)
+    let found = try statisticsOfLarge.values(for: [id]) { _ in
+      [id: try MailingStatisticsRows(mailing: mailing, queries: database).statistics()]
+    }
+    guard let statistics = found[id] else { throw Problem.notFound }
+    return statistics
   }
 
   /// Changes a mailing that is not on its way yet.
@@ -137,6 +161,7 @@ struct MailingService: Sendable {
       else { throw Self.refused(mailing.status, "cancelled") }
     }
     try audience.inStretches(of: id, account: account) { try $0.cancel(after: $1, through: $2) }
+    counted.forget(id)
     return try find(id, account: account)
   }
 
@@ -169,6 +194,7 @@ struct MailingService: Sendable {
     }
     let rows = MailingRows(account: account, queries: database)
     _ = try rows.move(id, from: [.paused], to: .queued, setting: "queued_at = \(now)", at: now)
+    counted.forget(id)
     return try find(id, account: account)
   }
 
@@ -227,19 +253,23 @@ struct MailingService: Sendable {
     }
   }
 
-  /// Runs `body` with the mailing while nobody else changes it; answers what it is then.
+  /// Runs `body` with the mailing while nobody else changes it; answers what it is then. It is counted when the locks
+  /// are gone.
   @discardableResult
   private func changing(
     _ id: MailingID, _ account: AccountID, _ preconditions: Preconditions,
     _ body: (MailingRows, Mailing) throws -> Void
   ) throws -> Mailing {
-    try database.transaction { connection in
+    let changed = try database.transaction { connection in
       let rows = MailingRows(account: account, queries: connection)
       guard let mailing = try rows.lock(id) else { throw Problem.notFound }
       try preconditions.check(mailing.tag)
       try body(rows, mailing)
-      return try find(id, account: account, in: connection)
+      guard let changed = try rows.find(id) else { throw Problem.notFound }
+      return changed
     }
+    counted.forget(id)
+    return try counted([changed])[0]
   }
 }
 
