@@ -8,6 +8,7 @@ final class Breaker: Sendable {
     var failures = 0
     var closedUntil: ContinuousClock.Instant?
     var isProbing = false
+    var trouble: String?
   }
 
   /// How many connections in a row must fail.
@@ -33,9 +34,13 @@ final class Breaker: Sendable {
   /// The server has answered.
   func succeeded() { state.withLock { $0 = State() } }
 
-  /// The server could not be reached, or hung up.
-  func failed(at now: ContinuousClock.Instant = .now) {
+  /// What is wrong with the server, as it was told last; nil where nothing is.
+  var trouble: String? { state.withLock { $0.trouble } }
+
+  /// The server could not be reached, hung up, or takes nothing; `trouble` says it for the operator.
+  func failed(_ trouble: String, at now: ContinuousClock.Instant = .now) {
     state.withLock { state in
+      state.trouble = trouble
       // While the server is left alone, what becomes of the one who knocks counts: connections that break together, as
       // when it starts anew, are one failure.
       guard state.failures < Self.tolerance || state.isProbing else { return }

@@ -40,6 +40,7 @@ struct SMTPCarrier: MailCarrier, Sendable {
     var waiting: OutgoingMail? = first
     var isHeldBack = false
     var hasDelivered = false
+    var loss: String?
     do {
       try session.run(
         next: { () -> (OutgoingMail, SMTPMessage)? in
@@ -59,7 +60,7 @@ struct SMTPCarrier: MailCarrier, Sendable {
             source.done(mail, .taken(code: reply.code, reply: reply.description))
           case .refused(let reply, .mail) where reply.refusesAllMail:
             // Nothing goes by this server as it is set up; that is no recipient's fault, and none is given up for it.
-            breaker.failed()
+            breaker.failed("It takes no mail from here: \(reply)")
             logger.error(
               "the mail server takes no mail from here",
               metadata: ["server": "\(server)", "reply": "\(reply)"])
@@ -72,6 +73,7 @@ struct SMTPCarrier: MailCarrier, Sendable {
                 code: reply.code, enhanced: reply.enhanced, reply: reply.description,
                 isOfRecipient: stage == .recipient))
           case .lost(let reason, let mayHaveBeenTaken):
+            loss = reason
             source.done(
               mail,
               mayHaveBeenTaken
@@ -82,7 +84,7 @@ struct SMTPCarrier: MailCarrier, Sendable {
       logger.error("the journal can't be written; messages are held back", metadata: ["path": "run/senders"])
     }
     // Servers end connections after some messages: that is none of their failures.
-    if !session.isUsable && !hasDelivered { breaker.failed() }
+    if !session.isUsable && !hasDelivered { breaker.failed(loss ?? "It ended the connection.") }
   }
 
   /// A new connection; waits while the server is left alone, and answers nil when it can't be had.
@@ -94,7 +96,7 @@ struct SMTPCarrier: MailCarrier, Sendable {
     do {
       return try SMTPSession.open(server)
     } catch {
-      breaker.failed()
+      breaker.failed("\(error)")
       logger.warning(
         "no connection to the mail server", metadata: ["server": "\(server)", "reason": "\(error)"])
       return nil

@@ -19,6 +19,7 @@ public final class Sender: Sendable {
   private let deadline = Mutex(ContinuousClock.now)
   private let mailings = Mutex<MailingRound?>(nil)
   private let mails = Mutex<SingleMailRound?>(nil)
+  private let breaker = Breaker()
   private let areMailingsDone = Atomic<Bool>(false)
   private let areMailsDone = Atomic<Bool>(false)
 
@@ -128,7 +129,6 @@ public final class Sender: Sendable {
   /// Sends the mailings and, beside them over a connection of its own, the system's mails; false where the fate of some
   /// could not be written, so that the journal has to tell it.
   private func sendMails(_ id: SenderID, _ journal: SenderJournal, _ directory: String) -> Bool {
-    let breaker = Breaker()
     attempt("what senders left behind") {
       try Recovery(app: app, directory: directory, host: ProcessInfo.processInfo.hostName, logger: logger)
         .run(at: .now)
@@ -140,19 +140,19 @@ public final class Sender: Sendable {
           app: app, logger: logger, isLast: { self.areMailingsDone.load(ordering: .acquiring) },
           stop: { self.isOver() })
         mails.withLock { $0 = round }
-        carriers(1, breaker)[0].carry(round)
+        carriers(1)[0].carry(round)
       }
     }
     let round = MailingRound(
       app: app, sender: id, journal: journal, breaker: breaker, logger: logger, stop: { self.isOver() })
     mailings.withLock { $0 = round }
-    let isComplete = round.run(carriers: carriers(app.settings.sending.connections, breaker))
+    let isComplete = round.run(carriers: carriers(app.settings.sending.connections))
     areMailingsDone.store(true, ordering: .releasing)
     beside.wait()
     return isComplete
   }
 
-  private func carriers(_ count: Int, _ breaker: Breaker) -> [any MailCarrier & Sendable] {
+  private func carriers(_ count: Int) -> [any MailCarrier & Sendable] {
     guard let server else { return [FileCarrier(directory: app.settings.state + "/mail", logger: logger)] }
     return (0..<count).map { _ in
       SMTPCarrier(server: server, breaker: breaker, logger: logger, stop: { self.isOver() })
@@ -181,9 +181,9 @@ public final class Sender: Sendable {
       Thread.sleep(forTimeInterval: 0.1)
       guard last.duration(to: .now) > .seconds(5) else { continue }
       last = .now
-      _ = try? runs.beat(id, sent: messagesSoFar, at: .now)
+      _ = try? runs.beat(id, sent: messagesSoFar, trouble: breaker.trouble, at: .now)
     }
-    _ = try? runs.beat(id, sent: messagesSoFar, at: .now)
+    _ = try? runs.beat(id, sent: messagesSoFar, trouble: breaker.trouble, at: .now)
   }
 
   private func attempt<Result>(

@@ -423,9 +423,12 @@ def test_a_server_that_takes_no_mail_from_here_costs_no_recipient(anna, post_hou
         rows = anna.recipients(mailing).values()
         assert {(row["status"], row["attempts"]) for row in rows} == {("pending", 0)}
         assert anna.mailing_now(mailing)["status"] == "sending"
+        status = post_house.run("--status", program="fastlinkit-sender")
+        assert f"ago: It takes no mail from here: {answer}" in status
         refuses.clear()
         post_house.run_sender(20)
         assert sorted(server.taken) == sorted(addresses)
+        assert "mail server" not in post_house.run("--status", program="fastlinkit-sender")
 
 
 def test_a_server_that_starts_anew_is_found_again_soon(anna, post_house):

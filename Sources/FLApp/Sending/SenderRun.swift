@@ -33,9 +33,19 @@ package struct SenderRunRows {
       """)
   }
 
-  /// Notes that a run lives, and how much it has sent.
-  package func beat(_ id: SenderID, sent: Int, at now: Timestamp) throws {
-    _ = try queries.run("UPDATE senders SET seen_at = \(now), sent = \(sent) WHERE id = \(id)")
+  /// Notes that a run lives, how much it has sent, and what is wrong with the mail server.
+  package func beat(_ id: SenderID, sent: Int, trouble: String?, at now: Timestamp) throws {
+    let trouble = trouble.map { String($0.unicodeScalars.prefix(500)) }
+    _ = try queries.run(
+      "UPDATE senders SET seen_at = \(now), sent = \(sent), trouble = \(trouble) WHERE id = \(id)")
+  }
+
+  /// What was wrong with the mail server at last, and when; nil where the last run had no trouble with it.
+  package func trouble() throws -> (text: String, at: Timestamp)? {
+    guard let row = try queries.row("SELECT trouble, seen_at FROM senders ORDER BY id DESC LIMIT 1"),
+      let text: String = try row["trouble"]
+    else { return nil }
+    return try (text, row["seen_at"])
   }
 
   /// Notes that a run has ended, and that it has nothing in hand any more.

@@ -17,6 +17,8 @@ package struct SendingStatus: Sendable {
   /// Mailings whose time has not come.
   package let scheduled: Int
   package let runs: [SenderRun]
+  /// What was wrong with the mail server at last, and when.
+  package let trouble: (text: String, at: Timestamp)?
   /// Messages that runs of the last hour have sent.
   package let sentInLastHour: Int
 
@@ -41,6 +43,7 @@ package struct SendingStatus: Sendable {
     scheduled = try database.row("SELECT COUNT(*) AS n FROM mailings WHERE status = 'scheduled'")?["n"] ?? 0
     let rows = SenderRunRows(queries: database)
     runs = try rows.running()
+    trouble = try rows.trouble()
     sentInLastHour = try rows.sent(since: now - .seconds(3600))
   }
 
@@ -65,6 +68,9 @@ package struct SendingStatus: Sendable {
       lines.append(
         "  \(mailing.mailing)  \(mailing.status.padded(to: 8)) \(mailing.done) of \(all) done, \(mailing.sending) in hand, "
           + "queued \(age(mailing.queuedAt)) ago: \(mailing.subject.prefix(60))")
+    }
+    if let trouble {
+      lines.append("\("mail server".padded(to: 16)) \(age(trouble.at)) ago: \(trouble.text)")
     }
     lines.append("\("sent".padded(to: 16)) \(sentInLastHour) messages in the last hour")
     lines.append("\("senders".padded(to: 16)) \(runs.count) running")
