@@ -39,7 +39,7 @@ class Actor:
         self.http.trust_env = False
         self.http.mount("http://", _FromAddress(self.address))
 
-    def request(self, method, path, headers=None, fresh=False, timeout=30, **named):
+    def request(self, method, path, headers=None, fresh=False, timeout=60, **named):
         """One request; `fresh` asks for a connection of its own. A header of None is left out."""
         merged = {**self.headers, **(headers or {})}
         if fresh:
@@ -144,7 +144,7 @@ class Actor:
     def stats(self, link, **query):
         return ok(self.get(f"/api/links/{link['id']}/stats", params=query))
 
-    def sees_clicks(self, link, count, seconds=10):
+    def sees_clicks(self, link, count, seconds=30):
         """Waits until the statistics show `count` clicks, and answers them."""
         return wait_until(lambda: _when(self.stats(link), lambda stats: stats["totalClicks"] >= count),
                           seconds=seconds, every=0.2, what=f"{count} clicks on {link['shortCode']}")

@@ -56,7 +56,7 @@ class House:
         if serve:
             self.start_responder()
             self.start_nginx()
-            wait_until(self._is_healthy, seconds=20, every=0.1, what="a healthy answer of /health")
+            wait_until(self._is_healthy, seconds=60, every=0.1, what="a healthy answer of /health")
         return self
 
     def _write_settings(self):
@@ -93,7 +93,7 @@ class House:
             with socket.socket(socket.AF_UNIX) as client:
                 return client.connect_ex(self.socket) == 0
 
-        wait_until(listens, seconds=20, what="the responder's socket")
+        wait_until(listens, seconds=60, what="the responder's socket")
 
     def start_nginx(self):
         """nginx with the repository's own templates, filled in as scripts/run fills them in."""
@@ -106,7 +106,7 @@ class House:
         """
         subprocess.run(
             ["bash", "-c", script, "start_nginx", REPOSITORY, self.state, str(self.port), self.socket, SCALAR],
-            check=True, timeout=30, env={**self.environment(), "FL_SHARE": REPOSITORY},
+            check=True, timeout=60, env={**self.environment(), "FL_SHARE": REPOSITORY},
         )
         if self.has_balancer:
             self._name_balancer(os.path.join(self.state, "nginx", "fastlinkit.site"))
@@ -162,7 +162,8 @@ class House:
             assert done.returncode == 0, f"{program} {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def run_sender(self, max_seconds=5):
+    def run_sender(self, max_seconds=30):
+        """A run of the sender, which ends by itself when nothing is due any more."""
         return self.run("--max-seconds", str(max_seconds), program="fastlinkit-sender")
 
     def start_sender(self, max_seconds=60):

@@ -154,7 +154,7 @@ class Sink:
             [program, *user, *self.options, f"127.0.0.1:{self.port}", "1024"], log=self.log,
             environment={"LD_LIBRARY_PATH": os.path.join(ASSETS, "postfix", "lib"), "PATH": os.environ["PATH"]},
             directory=os.path.dirname(self.log))
-        wait_until(self._listens, seconds=10, what="smtp-sink")
+        wait_until(self._listens, what="smtp-sink")
         return self
 
     def _listens(self):

@@ -1,6 +1,8 @@
 """Processes of the test house: each is started with a log of its own and stopped by its pid."""
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -79,14 +81,26 @@ def _started(pid):
     return None if fields[0] == "Z" else fields[19]
 
 
+# Below the ports that the kernel gives to clients, which could have one by the time that it is listened on.
+_ports = list(range(20_000, 32_000))
+_start = random.randrange(len(_ports))
+_ports = itertools.cycle(_ports[_start:] + _ports[:_start])
+
+
 def free_port():
-    """A TCP port on loopback that nobody listens on just now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port on loopback that nobody has just now, for TCP and UDP, and that no other caller is given."""
+    for port in itertools.islice(_ports, 12_000):
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(type=kind) as listener:
+                    listener.bind(("127.0.0.1", port))
+            return port
+        except OSError:
+            continue
+    raise AssertionError("no port is free")
 
 
-def wait_until(question, seconds=10, every=0.05, what="the condition"):
+def wait_until(question, seconds=30, every=0.05, what="the condition"):
     """Asks until the answer is true and returns it; fails after `seconds`."""
     end = time.monotonic() + seconds
     while True:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import re
 import statistics
 import time
@@ -84,7 +85,7 @@ def test_an_unknown_address_and_a_wrong_password_are_not_told_apart(house, anna)
 
 def test_nor_in_time(house):
     """Medians of single logins; a missing password check would be tens of times as quick."""
-    accounts = [house.account(f"T{number}") for number in range(7)]
+    accounts = [house.account(f"T{number}") for number in range(15)]
 
     def seconds(address):
         begin = time.perf_counter()
@@ -104,16 +105,22 @@ def test_repeated_failures_are_throttled_in_every_process(house, anna, stranger)
                              headers={"X-Forwarded-For": forged, "X-Real-IP": forged, "Forwarded": f"for={forged}"})
 
     attacker = house.nobody()
+    began = time.monotonic()
     answers = [attempt(number) for number in range(30)]
     assert answers[0].status_code == 401
     refused = [answer for answer in answers if answer.status_code == 429]
     assert len(refused) >= 10, statuses(answers)
     first = next(number for number, answer in enumerate(answers) if answer.status_code == 429)
     assert 3 <= first <= 20, f"throttled after {first} failures"
-    assert statuses(answers[first:]) == {429: 30 - first}, "the limit is not one for all processes"
+    later = statuses(answers[first:])
+    assert later.keys() <= {401, 429}
+    # The waits are of 1, 2, 4… seconds, and one guess is looked at after each: on a slow machine some have passed.
+    assert later.get(401, 0) <= math.log2(1 + time.monotonic() - began), "the limit is not one for all processes"
     problem(refused[0], 429, "rate_limited")
     assert int(refused[0].headers["Retry-After"]) >= 1
 
+    # Only a long wait has not ended before the right password comes.
+    wait_until(lambda: int(attempt(0).headers.get("Retry-After", 0)) >= 8, seconds=60, every=0.2, what="a longer wait")
     problem(attacker.post("/api/auth/login", anna.credentials()), 429)
     ok(house.nobody().post("/api/auth/login", stranger.credentials()))
     ok(anna.get("/api/auth/me"))
@@ -320,7 +327,7 @@ def forgotten(house, nobody, account):
         mails = [mail for mail in house.mails() if account.email in str(mail["To"])]
         return mails[-1] if len(mails) > before else None
 
-    mail = wait_until(arrived, seconds=15, every=0.5, what="the mail with the reset link")
+    mail = wait_until(arrived, seconds=60, every=0.5, what="the mail with the reset link")
     assert mail["From"] and mail["Subject"] and mail["Message-ID"] and mail["Date"]
     text = mail.get_body(("plain",)).get_content()
     [link] = set(re.findall(re.escape(house.url) + r"/\S+", text))
@@ -416,7 +423,7 @@ def test_when_a_key_was_used_is_seen(anna, keyholder):
     program = keyholder(["links"])
     ok(program.get("/api/links"))
     path = f"/api/api-keys/{program.key['id']}"
-    wait_until(lambda: ok(anna.get(path))["lastUsedAt"], seconds=10, what="lastUsedAt")
+    wait_until(lambda: ok(anna.get(path))["lastUsedAt"], what="lastUsedAt")
 
 
 def test_a_revoked_key_is_refused_at_once_in_every_process(anna, keyholder):
@@ -437,10 +444,10 @@ def test_narrowing_a_key_holds_at_once(anna, keyholder):
 
 
 def test_a_key_expires(anna, keyholder):
-    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
+    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6))
     program = keyholder(["links"], expiresAt=expires)
     ok(program.get("/api/links"))
-    wait_until(lambda: program.get("/api/links").status_code == 401, seconds=6, what="the key's end")
+    wait_until(lambda: program.get("/api/links").status_code == 401, seconds=12, what="the key's end")
     assert statuses(at_once(10, lambda _: program.get("/api/links", fresh=True))) == {401: 10}
     refuses(anna.post("/api/api-keys", {"name": "x", "expiresAt": "yesterday"}), "expiresAt")
 

@@ -23,6 +23,7 @@ def ended(account, identifier, seconds=120):
     deadline = time.monotonic() + seconds
     while True:
         answer = account.get(f"/api/contacts/imports/{identifier}")
+        assert time.monotonic() < deadline, f"the import has not ended: {answer.status_code}, {answer.text}"
         # Where a process was just killed, its request is answered so.
         if answer.status_code == 503:
             time.sleep(0.2)
@@ -30,7 +31,6 @@ def ended(account, identifier, seconds=120):
         found = ok(answer)
         if found["status"] not in ("queued", "running"):
             return found
-        assert time.monotonic() < deadline, f"the import has not ended: {found['status']}, {found['totalSubmitted']}"
         time.sleep(0.2)
 
 

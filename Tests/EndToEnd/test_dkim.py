@@ -11,7 +11,6 @@ from dnslib.server import DNSLogger, DNSServer
 from actors import created, ok, problem
 from house import BINARIES
 from mailserver import MailServer
-from processes import free_port
 
 
 class Zone:
@@ -19,8 +18,8 @@ class Zone:
 
     def __init__(self):
         self.records = {}
-        self.port = free_port()
-        self._server = DNSServer(self, address="127.0.0.1", port=self.port, logger=DNSLogger("-request,-reply"))
+        self._server = DNSServer(self, address="127.0.0.1", port=0, logger=DNSLogger("-request,-reply"))
+        self.port = self._server.server.server_address[1]
 
     def resolve(self, request, handler):
         reply = request.reply()

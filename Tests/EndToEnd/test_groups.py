@@ -19,7 +19,7 @@ def members(account, group):
 
 
 def add(account, group, **body):
-    return ok(account.post(f"/api/contact-groups/{group['id']}/members", body))
+    return ok(account.post(f"/api/contact-groups/{group['id']}/members", body, timeout=120))
 
 
 def door(group):
@@ -33,7 +33,7 @@ def confirmation_path(house, address):
         found = [mail for mail in house.mails() if address in str(mail["To"])]
         return found or None
 
-    [message] = wait_until(mail, seconds=20, every=0.5, what=f"a mail to {address}")
+    [message] = wait_until(mail, seconds=60, every=0.5, what=f"a mail to {address}")
     text = message.get_content() if not message.is_multipart() else message.get_body(("plain",)).get_content()
     found = re.search(re.escape(house.url) + r"(/m/confirm/[A-Za-z0-9_-]+)\s", text)
     assert found, text
@@ -127,9 +127,11 @@ def test_a_stranger_subscribes_without_javascript(house, anna, visitor):
     assert set(form.fields) == {"stamp", "email", "firstName", "lastName", "homepage"}
     filled = {**form.fields, "email": address, "firstName": "Ötzi"}
     # Nobody types that fast; on a busy machine it may have taken long enough.
-    assert visitor.request("POST", form.action, data=filled).status_code in (422, 200)
-    wait_until(lambda: visitor.request("POST", form.action, data=filled).status_code == 200, seconds=10, every=1.1,
-               what="a form that is old enough")
+    first = visitor.request("POST", form.action, data=filled)
+    assert first.status_code in (422, 200)
+    if first.status_code == 422:
+        wait_until(lambda: visitor.request("POST", form.action, data=filled).status_code == 200, every=1.1,
+                   what="a form that is old enough")
     assert members(anna, group) == {address: "pending"}
     page(visitor.request("POST", confirmation_path(house, address)))
     assert members(anna, group) == {address: "confirmed"}

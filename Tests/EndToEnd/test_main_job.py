@@ -30,7 +30,7 @@ def test_from_registering_to_the_first_click(house):
     redirects(visitor.get("/" + link["shortCode"]),
               to="https://example.org/spring?size=m&utm_source=newsletter#top")
 
-    stats = shop.sees_clicks(link, 1, seconds=10)
+    stats = shop.sees_clicks(link, 1)
     assert (stats["totalClicks"], stats["uniqueClicks"], stats["botClicks"]) == (1, 1, 0)
     assert sum(source["clicks"] for source in stats["sources"]) == 1
     assert [(entry["key"], entry["clicks"]) for entry in stats["referrers"]] == [("news.example.net", 1)]

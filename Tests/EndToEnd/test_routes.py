@@ -106,7 +106,9 @@ def own_path(operation, account):
     elif path.startswith("/api/files/{id}"):
         identifier = account.file()["id"]
     elif "/webhooks/{id}" in path:
-        hook = created(account.post("/api/webhooks", {"url": "https://hooks.example.org/", "events": ["*"]}))
+        # Of an event that never comes here, so that no run of the sender asks for this host.
+        body = {"url": "https://hooks.example.org/", "events": ["link.clicked"]}
+        hook = created(account.post("/api/webhooks", body))
         identifier = hook["id"]
         if "{deliveryId}" in path:
             test = ok(account.post(f"/api/webhooks/{identifier}/test"), 202)

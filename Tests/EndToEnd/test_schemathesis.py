@@ -9,6 +9,7 @@ import pytest
 
 from actors import ok
 from conftest import houses
+from test_dkim import Zone
 from test_geoip import write
 
 # What a run may never reach: it would end the account that it works with.
@@ -36,13 +37,13 @@ def verdict(new_house_for_schemathesis, tmp_path_factory):
         os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run", house.url + "/openapi/v1.json",
         "--header", f"X-Api-Key: {key}", "--checks", "all", "--exclude-checks", ",".join(NOT_CHECKED), "--max-examples", "12",
         "--generation-deterministic", "--continue-on-failure", "--no-color",
-        "--request-timeout", "20", "--request-retries", "2", "--workers", "2",
+        "--request-timeout", "60", "--request-retries", "2", "--workers", "2",
         "--suppress-health-check", "all", "--warnings", "off", "--include-path-regex", "^/(api|health|openapi)",
         "--report", "json", "--report-json-path", str(report),
     ]
     for name in LEFT_OUT:
         command += ["--exclude-name", name]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=2400)
     assert report.exists(), f"schemathesis did not run:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
     result = json.loads(report.read_text())
     result["output"] = done.stdout[-20000:]
@@ -54,9 +55,10 @@ def verdict(new_house_for_schemathesis, tmp_path_factory):
 def new_house_for_schemathesis(workshop, database_server, request, tmp_path_factory):
     directory = tmp_path_factory.mktemp("geoip")
     write(directory / "country.mmdb", "Test-Country", {"0.0.0.0/1": {"country": {"iso_code": "DE"}}})
-    with houses(workshop, database_server, request.config) as make:
-        # With a database, so that addresses are looked up and not just refused.
-        yield make(settings={"FL_GEOIP_DIR": directory})
+    with Zone() as zone, houses(workshop, database_server, request.config) as make:
+        # With a database, so that addresses are looked up and not just refused; and with a DNS server that answers at
+        # once, as the machine's may not.
+        yield make(settings={"FL_GEOIP_DIR": directory, "FL_DNS": f"127.0.0.1:{zone.port}"})
 
 
 def test_it_went_over_every_operation(verdict, document):

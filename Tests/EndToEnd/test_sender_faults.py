@@ -133,12 +133,17 @@ def test_kill_9_fifty_times_with_two_senders(anna, post_house):
         mailing, addresses = start_mailing(anna, count)
         senders = [post_house.start_sender(600), post_house.start_sender(600)]
         wait_until(lambda: server.taken, seconds=60, what="the first message")
-        for _ in range(kills):
+        done = 0
+        while done < kills and len(server.taken) < 0.95 * count:
+            # The server is in no hurry where the drain goes faster than the kills: enough is to be left for the last.
+            server.pause = 0.002 if len(server.taken) < 0.8 * count * done / kills else 0.05
             time.sleep(dice.uniform(0.05, 0.35))
             victim = dice.randrange(2)
             senders[victim].stop(signal.SIGKILL)
             senders[victim] = post_house.start_sender(600)
-        assert len(server.taken) < count, "it was over before the last kill: the test proves nothing"
+            done += 1
+        assert done >= 40, f"it was all but over after {done} kills: the test proves nothing"
+        server.pause = 0.002
 
         def is_done():
             for index, sender in enumerate(senders):
@@ -158,23 +163,23 @@ def test_kill_9_fifty_times_with_two_senders(anna, post_house):
     states = collections.Counter(row["status"] for row in rows.values())
     missed = [address for address in addresses if address not in times and rows[address]["status"] != "uncertain"]
     assert not missed, f"{len(missed)} were missed"
-    assert states["uncertain"] <= kills * connections, states
+    assert states["uncertain"] <= done * connections, states
     assert states["sent"] + states["uncertain"] == count and state["counts"]["sent"] == states["sent"]
     assert all(rows[address]["status"] in ("sent", "uncertain") for address in times)
-    print(f"states after {kills} kills: {dict(states)}")
+    print(f"states after {done} kills: {dict(states)}")
 
 
 def test_sigterm_finishes_what_is_in_hand(anna, post_house):
     with CountingServer(pause=0.05) as server:
         post_house.change_settings(FL_SMTP_URL=server.url)
-        mailing, addresses = start_mailing(anna, 200)
+        mailing, addresses = start_mailing(anna, 600)
         sender = post_house.start_sender(600)
-        wait_until(lambda: len(server.taken) >= 20, seconds=30, what="twenty messages")
+        wait_until(lambda: len(server.taken) >= 20, seconds=60, what="twenty messages")
         assert sender.stop() == 0
         states = collections.Counter(row["status"] for row in anna.recipients(mailing).values())
         assert states["uncertain"] == 0 and states["sending"] == 0
-        assert states["sent"] == len(server.taken) < 200
-        post_house.run_sender(60)
+        assert states["sent"] == len(server.taken) < 600
+        post_house.run_sender(120)
         assert sorted(server.taken) == sorted(addresses)
 
 
@@ -192,7 +197,7 @@ def test_a_server_that_is_not_there(anna, post_house):
     mailing, addresses = start_mailing(anna, 20)
     began = time.monotonic()
     post_house.run_sender(4)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     states = {row["status"] for row in anna.recipients(mailing).values()}
     assert states == {"pending"}
     assert all(row["attempts"] <= 1 for row in anna.recipients(mailing).values()), "nobody's fault"
@@ -216,8 +221,8 @@ def test_a_server_that_comes_back_while_the_sender_runs(anna, post_house):
     from aiosmtpd.controller import Controller
     server._controller = Controller(server, hostname="127.0.0.1", port=port, decode_data=False)
     with server:
-        wait_until(lambda: len(server.received) == 20, seconds=40, what="all messages")
-        wait_until(lambda: not sender.runs, seconds=30, what="the sender's end")
+        wait_until(lambda: len(server.received) == 20, seconds=60, what="all messages")
+        wait_until(lambda: not sender.runs, seconds=60, what="the sender's end")
     assert sorted(server.recipients()) == sorted(addresses)
     assert anna.mailing_now(mailing)["status"] == "sent"
 
@@ -242,7 +247,7 @@ def test_sessions_that_end_early_lose_nobody(anna, post_house, name):
         post_house.change_settings(FL_SMTP_URL=server.url)
         mailing, addresses = start_mailing(anna, 60)
         wait_until(lambda: post_house.run_sender(20) is not None and anna.mailing_now(mailing)["status"] == "sent",
-                   seconds=60, every=1, what="the end of the mailing")
+                   seconds=120, every=1, what="the end of the mailing")
         assert sorted(server.taken) == sorted(addresses)
 
 
@@ -286,7 +291,7 @@ def test_a_slow_server_is_not_hurried(anna, post_house):
         post_house.change_settings(FL_SMTP_URL=server.url)
         mailing, addresses = start_mailing(anna, 40)
         post_house.run_sender(2)
-        wait_until(lambda: post_house.run_sender(20) is not None and len(server.taken) == 40, seconds=60, what="all")
+        wait_until(lambda: post_house.run_sender(20) is not None and len(server.taken) == 40, seconds=120, what="all")
         assert sorted(server.taken) == sorted(addresses)
         assert anna.mailing_now(mailing)["status"] == "sent"
 
@@ -314,11 +319,11 @@ def test_the_database_is_restarted_in_mid_drain(own_database_server, new_house):
 def test_limits_by_the_minute_hold_over_senders(anna, post_house):
     with CountingServer() as server:
         post_house.change_settings(FL_SMTP_URL=server.url, FL_SMTP_PER_MINUTE="25")
-        wait_until(lambda: time.time() % 60 < 40, seconds=25, what="a minute that is not about to end")
         start_mailing(anna, 100)
+        wait_until(lambda: time.time() % 60 < 30, seconds=35, what="a minute that is not about to end")
         began = int(time.time() // 60)
-        senders = [post_house.start_sender(3) for _ in range(2)]
-        wait_until(lambda: not any(sender.runs for sender in senders), seconds=30, what="the end of both")
+        senders = [post_house.start_sender(10) for _ in range(2)]
+        wait_until(lambda: not any(sender.runs for sender in senders), seconds=60, what="the end of both")
         assert int(time.time() // 60) == began
         assert len(server.taken) == 25
 
@@ -326,11 +331,11 @@ def test_limits_by_the_minute_hold_over_senders(anna, post_house):
 def test_limits_of_a_domain(anna, post_house):
     with CountingServer() as server:
         post_house.change_settings(FL_SMTP_URL=server.url, FL_SMTP_DOMAIN_PER_MINUTE="7")
-        wait_until(lambda: time.time() % 60 < 40, seconds=25, what="a minute that is not about to end")
         first, second = anna.contacts(20, domain="one.example"), anna.contacts(5, domain="two.example")
         mailing = anna.mailing(groups=[anna.group(emails=first + second)])
         anna.send(mailing)
-        post_house.run_sender(5)
+        wait_until(lambda: time.time() % 60 < 30, seconds=35, what="a minute that is not about to end")
+        post_house.run_sender(10)
         domains = collections.Counter(address.split("@")[1] for address in server.taken)
         assert domains == {"one.example": 7, "two.example": 5}
         assert all(row["attempts"] <= 1 for row in anna.recipients(mailing).values())
@@ -344,9 +349,9 @@ def test_accounts_take_turns(anna, post_house):
         post_house.change_settings(FL_SMTP_URL=server.url)
         _, large = start_mailing(anna, 6000)
         sender = post_house.start_sender(120)
-        wait_until(lambda: len(server.taken) > 100, seconds=30, what="a hundred messages")
+        wait_until(lambda: len(server.taken) > 100, seconds=60, what="a hundred messages")
         _, small = start_mailing(bob, 10)
-        wait_until(lambda: set(small) <= set(server.taken), seconds=30, what="the small mailing")
+        wait_until(lambda: set(small) <= set(server.taken), seconds=60, what="the small mailing")
         assert len(server.taken) < 6000
         sender.stop()
 
@@ -355,7 +360,7 @@ def test_smtp_sink_takes_thousands(anna, post_house, tmp_path):
     with Sink(tmp_path) as sink:
         post_house.change_settings(FL_SMTP_URL=sink.url)
         mailing, _ = start_mailing(anna, 3000)
-        post_house.run_sender(60)
+        post_house.run_sender(120)
         assert anna.mailing_now(mailing)["counts"]["sent"] == 3000
 
 
