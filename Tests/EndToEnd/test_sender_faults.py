@@ -151,7 +151,7 @@ def test_kill_9_fifty_times_with_two_senders(anna, post_house):
                     senders[index] = post_house.start_sender(600)
             state = anna.mailing_now(mailing)
             return state["status"] == "sent" and state
-        state = wait_until(is_done, seconds=240, every=0.5, what="the end of the mailing")
+        state = wait_until(is_done, seconds=600, every=0.5, what="the end of the mailing")
         for sender in senders:
             sender.stop()
 
