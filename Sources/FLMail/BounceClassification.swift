@@ -8,13 +8,13 @@
 /// | `4.x.x` | failed for the time being, for too long | soft |
 /// | `5.1.7`, `5.1.8` | the sender's address is bad | refused |
 /// | `5.1.x` else | the address is bad; has moved; its domain takes no mail (`5.1.10`, RFC 7505) | hard |
-/// | `5.2.1` | the mailbox is disabled | hard |
+/// | `5.2.1` | the mailbox is disabled; Gmail also says so of one that gets too much at once | by the words, else hard |
 /// | `5.2.2` | the mailbox is full | soft |
 /// | `5.2.3`, `5.3.4` | the message is too large | refused |
 /// | `5.2.x` else | something else about the mailbox, a mailing list | soft |
 /// | `5.3.x` else | the receiving system | soft |
 /// | `5.4.1`, `5.4.4`, `5.4.310` | no host takes mail for the address | hard |
-/// | `5.4.x` else | routing: a loop, no connection, expired | soft |
+/// | `5.4.x` else | routing: a loop, no connection, expired | soft; `5.4.0` and `5.4.5` by the words |
 /// | `5.5.x` | the protocol | by the words, else refused |
 /// | `5.6.x` | the content | refused |
 /// | `5.7.x` | policy, reputation, spam | refused |
@@ -113,9 +113,12 @@ public struct BounceClassification: Sendable, Equatable {
     case (_, 1, 7), (_, 1, 8): return .refused
     // "Other address status" is also said to a sender who is not wanted.
     case (_, 1, 0): return words.kind ?? .hard
-    case (_, 1, _), (_, 2, 1): return .hard
+    case (_, 1, _): return .hard
+    // Gmail and AOL say it also to a sender who is too quick, or not wanted.
+    case (_, 2, 1): return words.kind ?? .hard
     case (_, 2, 3), (_, 3, 4): return .refused
-    case (_, 2, 0), (_, 3, 0), (_, 4, 0): return words.kind ?? .soft
+    // Gmail's 5.4.5 is the sender's own quota.
+    case (_, 2, 0), (_, 3, 0), (_, 4, 0), (_, 4, 5): return words.kind ?? .soft
     // Office 365 says 5.4.1 of an address that it does not know, others of a host that does not answer.
     case (_, 4, 1), (_, 4, 4), (_, 4, 310): return words.kind ?? .hard
     case (_, 2, _), (_, 3, _), (_, 4, _): return .soft
@@ -167,10 +170,13 @@ struct RefusalWords {
   /// Nil where they tell nothing.
   let kind: BounceClassification.Kind?
 
-  /// Looks through the first 4 KiB of `text`. Policy goes first, since a block list's words often name the user too.
+  /// Looks through the first 4 KiB of `text`. Policy goes first, since a block list's words often name the user too, and
+  /// who does not know the sender's address uses the words for a recipient's.
   init(_ text: String) {
     let words = Self.withoutNames(Array(text.utf8.prefix(4096)))
-    if Self.policy.contains(where: { Self.contains(words, $0) }) {
+    if Self.unknown.contains(where: { Self.contains(words, $0) }) {
+      kind = .hard
+    } else if Self.policy.contains(where: { Self.contains(words, $0) }) {
       kind = .refused
     } else if Self.full.contains(where: { Self.contains(words, $0) }) {
       kind = .soft
@@ -203,7 +209,16 @@ struct RefusalWords {
     }
   }
 
+  /// How Office 365 says that it does not know an address, which sounds like policy.
+  private static let unknown = [
+    "recipient address rejected: access denied", "recipient addresses rejected : access denied",
+  ]
   private static let policy = [
+    "sender verify", "verification failed", "callback setup failed", "sender address", "envelope sender",
+    "sender domain", "domain of sender", "return path", "return-path", "administrative prohibition",
+    "access denied", "at a rate", "sending limit", "sending quota", "will not accept delivery", "complaint",
+    "is listed", "been listed", "currently listed", "authentication", "unauthenticated", "helo", "rdns",
+    "reverse lookup", "prohibited", "phish", "suspicious",
     "spam", "blacklist", "blocklist", "block list", "black list", "blocked", "dnsbl", "reputation", "policy",
     "unsolicited", "dmarc", "dkim", "sender policy framework", "spf ", "reverse dns",
     "ptr record", "banned", "virus", "malware", "content rejected", "relay access denied", "relaying denied",

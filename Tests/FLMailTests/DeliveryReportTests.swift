@@ -173,6 +173,26 @@ import Testing
       (550, nil, "<spamfan@example.org>: user unknown", .hard), (nil, nil, "?", .soft),
       (nil, nil, "550-5.1.1 The account that you tried to reach does not exist.", .hard),
       (550, nil, "550 #5.1.0 Address rejected.", .hard), (250, "2.1.5", "fine", .none),
+      // Who does not like the sender says much that is else said of the recipient.
+      (
+        550, nil,
+        "550-Verification failed for <b@go.example>\n550-Unrouteable address\n550 Sender verify failed",
+        .refused
+      ),
+      (
+        550, "5.1.0",
+        "<b@go.example>: Sender address rejected: User unknown in virtual mailbox table", .refused
+      ),
+      (550, nil, "Sender domain does not exist", .refused),
+      (550, nil, "Administrative prohibition", .refused),
+      (550, nil, "Access denied", .refused), (550, nil, "Bad HELO - Host impersonating", .refused),
+      (550, nil, "All recipient addresses rejected : Access denied", .hard),
+      (550, "5.2.1", "The user you are trying to contact is receiving mail at a rate that", .refused),
+      (521, "5.2.1", "AOL will not accept delivery of this message.", .refused),
+      (550, "5.2.1", "The email account that you tried to reach is disabled.", .hard),
+      (550, "5.4.5", "Daily user sending limit exceeded.", .refused), (550, "5.4.5", "congestion", .soft),
+      (550, nil, "192.0.2.1 is listed at rbl.example", .refused),
+      (550, nil, "ben (ben@example.org) not listed in Domino Directory", .hard),
     ] as [(Int?, String?, String, BounceClassification.Kind)])
   func table(code: Int?, enhanced: String?, text: String, kind: BounceClassification.Kind) {
     let found = BounceClassification(
