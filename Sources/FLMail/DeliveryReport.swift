@@ -28,6 +28,11 @@ public struct DeliveryReport: Sendable {
     public let diagnosticCode: String?
     /// The system that said so.
     public let remoteMTA: String?
+
+    fileprivate func isFor(_ address: String) -> Bool {
+      let key = address.lowercased()
+      return [finalRecipient, originalRecipient].contains { $0?.lowercased() == key }
+    }
   }
 
   /// The system that reports.
@@ -84,14 +89,13 @@ public struct DeliveryReport: Sendable {
   /// Of several recipients those are looked at that are `address`; where none is (it was passed on), all of them, and
   /// the mildest counts: whoever has two mailboxes behind an address, of which one is gone, still reads it.
   public func classification(for address: String?) -> BounceClassification {
-    let key = address?.lowercased()
-    let own = recipients.filter { recipient in
-      key != nil
-        && [recipient.finalRecipient, recipient.originalRecipient].contains { $0?.lowercased() == key }
-    }
+    let own = recipients.filter { recipient in address.map(recipient.isFor) ?? false }
     let classified = (own.isEmpty ? recipients : own).map { classification(of: $0) }
     return classified.min { $0.kind < $1.kind } ?? BounceClassification(.none, enhanced: nil, text: "")
   }
+
+  /// Whether the report says anything of this address.
+  public func names(_ address: String) -> Bool { recipients.contains { $0.isFor(address) } }
 
   private func classification(of recipient: Recipient) -> BounceClassification {
     let text = recipient.diagnosticCode ?? ""

@@ -363,12 +363,58 @@ import Testing
     #expect(try isBounced(kept))
   }
 
-  @Test func ofADeletedMailingNothingIsLeftToDo() throws {
+  /// Deletes a mailing as its account would, after it was sent.
+  private func delete(_ sent: Sent) throws {
+    try database.run("UPDATE mailings SET queued_at = created_at WHERE id = \(sent.mailing)")
+    try database.run("DELETE FROM mailing_recipients WHERE mailing_id = \(sent.mailing)")
+    try database.transaction {
+      try MailingRows(account: sent.person.account, queries: $0).delete(sent.mailing, at: .now)
+    }
+  }
+
+  @Test func aDeletedMailingsComplaintsStillCount() throws {
+    let sent = try sent(person())
+    try delete(sent)
+    let complaint = BounceReports.complaint("abuse", path: sent.returnPath)
+    #expect(try receive(complaint) == .complaint(isNew: true) && isUnsubscribed(sent.person))
+    #expect(try receive(complaint) == .complaint(isNew: false))
+    // Without the contact nobody knows whose it was.
+    try database.run("DELETE FROM contacts WHERE id = \(sent.person.id)")
+    #expect(try receive(complaint) == .ignored(.gone))
+  }
+
+  @Test func aDeletedMailingsBouncesCountForThePresentAddressAlone() throws {
+    let sent = try sent(person())
+    try delete(sent)
+    func report(of address: String, status: String = "5.1.1") -> [UInt8] {
+      BounceReports.report(to: sent.returnPath, status: status, recipient: address)
+    }
+    #expect(try receive(report(of: "old-" + sent.person.email)) == .ignored(.gone))
+    #expect(try receive(report(of: sent.person.email, status: "5.2.2")) == .ignored(.gone))
+    #expect(try !isBounced(sent.person) && softBounces(sent.person) == 0)
+    #expect(try receive(report(of: sent.person.email)) == .hard(isNew: true) && isBounced(sent.person))
+    #expect(try receive(report(of: sent.person.email)) == .hard(isNew: false))
+  }
+
+  @Test func ofADraftThatWasDeletedNothingIsLeft() throws {
     let sent = try sent(person())
     try database.run("DELETE FROM mailings WHERE id = \(sent.mailing)")
-    #expect(try receive(BounceReports.report(to: sent.returnPath)) == .ignored(.gone))
     #expect(try receive(BounceReports.complaint("abuse", path: sent.returnPath)) == .ignored(.gone))
-    #expect(try !isBounced(sent.person) && !isUnsubscribed(sent.person))
+    #expect(try !isUnsubscribed(sent.person))
+  }
+
+  @Test func whoWasMadeAgainWithTheAddressIsFlagged() throws {
+    let anna = try house.account()
+    let (hard, complained) = (try sent(person(anna)), try sent(person(anna)))
+    for sent in [hard, complained] {
+      try database.run("DELETE FROM contacts WHERE id = \(sent.person.id)")
+    }
+    let others = try [hard, complained].map { try person(anna, email: $0.person.email.uppercased()) }
+    #expect(try receive(BounceReports.report(to: hard.returnPath)) == .hard(isNew: true))
+    #expect(try isBounced(others[0]) && !isUnsubscribed(others[0]))
+    #expect(
+      try receive(BounceReports.complaint("abuse", path: complained.returnPath)) == .complaint(isNew: true))
+    #expect(try isUnsubscribed(others[1]) && !isBounced(others[1]))
   }
 
   // MARK: Complaints

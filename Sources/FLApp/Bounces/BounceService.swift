@@ -45,14 +45,14 @@ public struct BounceService: Sendable {
     }
     guard let subject = subject(of: message, envelope) else { return BounceResult(.ignored(.unknown)) }
     if let report = DeliveryReport(message) {
-      return try bounce(subject, at: now) { report.classification(for: $0) }
+      return try bounce(subject, at: now, names: report.names) { report.classification(for: $0) }
     }
     guard let bounce = UnstructuredBounce(message, isFromNobody: envelope.isFromNobody) else {
       return BounceResult(.ignored(.noReport))
     }
     // It came from a mail system, and does not say what it is.
     guard bounce.classification.kind != .none else { return BounceResult(.ignored(.noReport)) }
-    return try self.bounce(subject, at: now) { _ in bounce.classification }
+    return try self.bounce(subject, at: now, names: { _ in false }) { _ in bounce.classification }
   }
 
   // MARK: Whose it is
@@ -86,48 +86,56 @@ public struct BounceService: Sendable {
 
   // MARK: What is done
 
+  /// - Parameter names: whether the report says that it is about this address.
   private func bounce(
-    _ subject: MailingTokens.Subject, at now: Timestamp, _ classify: (String) -> BounceClassification
+    _ subject: MailingTokens.Subject, at now: Timestamp, names: (String) -> Bool,
+    _ classify: (String) -> BounceClassification
   ) throws -> BounceResult {
     try database.transaction { connection in
-      let rows = BounceRows(queries: connection)
-      guard let message = try rows.find(subject) else { return BounceResult(.ignored(.gone)) }
-      let classification = classify(message.email)
+      guard let message = try SentMessageRows(queries: connection).hold(subject) else {
+        return BounceResult(.ignored(.gone))
+      }
+      guard let mailing = message.mailing, let recipient = message.recipient, let email = message.email else {
+        // Where it went is not known any more, nor whether this was told before: what counts is that the contact's
+        // present address does not exist.
+        guard let contact = message.contact, let email = message.presentEmail, names(email) else {
+          return BounceResult(.ignored(.gone))
+        }
+        let classification = classify(email)
+        guard classification.kind == .hard else { return BounceResult(.ignored(.gone)) }
+        let isNew = try ContactConsent(account: message.account, queries: connection)
+          .bounce(contact, reason: Self.reason(classification), at: now)
+        return BounceResult(.hard(isNew: isNew), contact: contact, text: classification.text)
+      }
+      let classification = classify(email)
       func result(_ effect: BounceResult.Effect) -> BounceResult {
-        BounceResult(
-          effect, mailing: message.mailing, contact: message.recipient, text: classification.text)
+        BounceResult(effect, mailing: mailing, contact: recipient, text: classification.text)
       }
       switch classification.kind {
       case .none: return result(.delivered)
       case .delayed: return result(.delayed)
       case .refused, .soft, .hard: break
       }
-      guard try rows.bounce(message, classification, at: now) else {
+      guard try BounceRows(queries: connection).bounce(mailing, to: recipient, classification, at: now) else {
         return result(message.hasBounced ? .again : .ignored(.notSent))
       }
       return result(
         try Self.note(
-          classification, of: message.contact, isStillThere: message.isStillThere, email: message.email,
-          mailing: message.mailing, account: message.account, on: connection, at: now))
+          classification, of: message.contact, isStillThere: message.isStillThere, email: email,
+          mailing: mailing, account: message.account, on: connection, at: now))
     }
   }
 
   private func complain(_ subject: MailingTokens.Subject, at now: Timestamp) throws -> BounceResult {
     try database.transaction { connection in
-      let rows = BounceRows(queries: connection)
-      guard let message = try rows.find(subject) else { return BounceResult(.ignored(.gone)) }
-      var isNew = try rows.unsubscribe(message, at: now)
-      if let contact = message.contact {
-        // Whoever complains is a person, whatever the address is now.
-        isNew =
-          try !ContactConsent(account: message.account, queries: connection)
-          .unsubscribe([contact], reason: .complaint, at: now).isEmpty
+      guard let message = try SentMessageRows(queries: connection).hold(subject), message.knownEmail != nil
+      else {
+        return BounceResult(.ignored(.gone))
       }
-      if !message.isStillThere {
-        try rows.rememberUnsubscription(
-          of: message.email, account: message.account, reason: .complaint, at: now)
-      }
-      return BounceResult(.complaint(isNew: isNew), mailing: message.mailing, contact: message.recipient)
+      // Whoever complains is a person, whatever the address is now.
+      let isNew = try message.unsubscribe(reason: .complaint, on: connection, at: now)
+      return BounceResult(
+        .complaint(isNew: isNew), mailing: message.mailing, contact: message.recipient ?? message.contact)
     }
   }
 
@@ -158,7 +166,7 @@ public struct BounceService: Sendable {
     mailing: MailingID, account: AccountID, on queries: any Queries, at now: Timestamp
   ) throws -> BounceResult.Effect {
     let consent = ContactConsent(account: account, queries: queries)
-    let reason = classification.text.isEmpty ? "undeliverable" : classification.text
+    let reason = Self.reason(classification)
     switch classification.kind {
     case .none: return .delivered
     case .delayed: return .delayed
@@ -171,11 +179,13 @@ public struct BounceService: Sendable {
       return .soft(isBounce: try consent.softBounce(contact, reason: reason, at: now))
     case .hard:
       guard let contact, isStillThere else {
-        // The contact is gone or has another address: this one is remembered, and no one is flagged.
-        try BounceRows(queries: queries).rememberBounce(of: email, account: account, reason: reason, at: now)
-        return .hard(isNew: false)
+        // The contact is gone or has another address: whoever has this one now is flagged.
+        return .hard(isNew: try !consent.bounce(address: email, reason: reason, at: now).isEmpty)
       }
       return .hard(isNew: try consent.bounce(contact, reason: reason, at: now))
     }
+  }
+  private static func reason(_ classification: BounceClassification) -> String {
+    classification.text.isEmpty ? "undeliverable" : classification.text
   }
 }

@@ -109,7 +109,7 @@ struct DoubleOptIn: Sendable {
       else { return nil }
       try GroupMemberRows(account: confirmation.account, group: confirmation.group, queries: connection)
         .confirm(confirmation.contact, at: now)
-      try ContactConsent(account: confirmation.account, queries: connection).liftUnsubscribe(
+      try ContactConsent(account: confirmation.account, queries: connection).subscribeAgain(
         confirmation.contact, at: now)
       try rows.deleteAll(of: confirmation.contact, in: confirmation.group)
       return confirmation

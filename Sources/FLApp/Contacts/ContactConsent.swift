@@ -38,6 +38,20 @@ struct ContactConsent {
     try flag(ids, .bounced, reason: String(reason.unicodeScalars.prefix(512)), at: now)
   }
 
+  /// Notes that mailings are not wanted at an address, whoever has it. It is remembered where no contact does.
+  /// - Returns: those for whom it is new.
+  @discardableResult
+  func unsubscribe(address: String, reason: UnsubscribeReason, at now: Timestamp) throws -> [ContactID] {
+    try flag(address: address, .unsubscribed, reason: reason.rawValue, at: now)
+  }
+
+  /// Notes that mail to an address does not arrive, whoever has it. It is remembered where no contact does.
+  /// - Returns: those for whom it is new.
+  @discardableResult
+  func bounce(address: String, reason: String, at now: Timestamp) throws -> [ContactID] {
+    try flag(address: address, .bounced, reason: String(reason.unicodeScalars.prefix(512)), at: now)
+  }
+
   /// Notes that a message did not arrive this time; the fifth in a row is a bounce.
   /// - Returns: whether it became one now.
   @discardableResult
@@ -73,6 +87,17 @@ struct ContactConsent {
   @discardableResult
   func liftUnsubscribe(_ id: ContactID, at now: Timestamp) throws -> Bool {
     try lift(id, .unsubscribed, at: now)
+  }
+
+  /// Lets mailings go again to somebody who asks for it, and tells the webhooks where that changed anything.
+  func subscribeAgain(_ id: ContactID, at now: Timestamp) throws {
+    if try liftUnsubscribe(id, at: now) { try rows.tell(.contactUpdated, of: [id], at: now) }
+  }
+
+  /// Lets mailings go to an address again, whoever has it: the person asks for it to whom they went.
+  func subscribeAgain(address: String, at now: Timestamp) throws {
+    try lift(.unsubscribed, remembered: "account_id = \(account) AND email_key = \(address.lowercased())")
+    for id in try holders(of: address) { try subscribeAgain(id, at: now) }
   }
 
   /// Lets mailings go to an address again that had bounced: a person says so.
@@ -148,6 +173,28 @@ struct ContactConsent {
     return flagged
   }
 
+  private func flag(address: String, _ flag: Flag, reason: String, at now: Timestamp) throws -> [ContactID] {
+    try queries.run(
+      """
+      INSERT INTO suppressions (account_id, email_key, \(flag.time), \(flag.reason))
+      VALUES (\(account), \(address.lowercased()), \(now), \(reason))
+      ON DUPLICATE KEY UPDATE
+        \(flag.reason) = IF(\(flag.time) IS NULL, VALUE(\(flag.reason)), \(flag.reason)),
+        \(flag.time) = COALESCE(\(flag.time), VALUE(\(flag.time)))
+      """)
+    // Who makes a contact of it meanwhile waits for that row, or is seen here.
+    return try self.flag(holders(of: address), flag, reason: reason, at: now)
+  }
+
+  /// The contact that has an address, if there is one; it stays locked.
+  private func holders(of address: String) throws -> [ContactID] {
+    try queries.rows(
+      """
+      SELECT id FROM contacts WHERE account_id = \(account) AND email_key = \(address.lowercased()) FOR UPDATE
+      """
+    ).map { try $0["id"] }
+  }
+
   /// Notes with the addresses what is noted with the contacts.
   private func remember(_ ids: [ContactID]) throws {
     try queries.run(
@@ -171,14 +218,19 @@ struct ContactConsent {
         version = version + 1, updated_at = \(now)
       WHERE id = \(id) AND account_id = \(account) AND \(flag.time) IS NOT NULL
       """)
-    let address: SQL = """
-      account_id = \(account)
-      AND email_key = (SELECT c.email_key FROM contacts c WHERE c.id = \(id) AND c.account_id = \(account))
-      """
-    try queries.run("UPDATE suppressions SET \(flag.time) = NULL, \(flag.reason) = NULL WHERE \(address)")
-    try queries.run(
-      "DELETE FROM suppressions WHERE \(address) AND bounced_at IS NULL AND unsubscribed_at IS NULL")
+    try lift(
+      flag,
+      remembered: """
+        account_id = \(account)
+        AND email_key = (SELECT c.email_key FROM contacts c WHERE c.id = \(id) AND c.account_id = \(account))
+        """)
     return lifted > 0
+  }
+
+  private func lift(_ flag: Flag, remembered addresses: SQL) throws {
+    try queries.run("UPDATE suppressions SET \(flag.time) = NULL, \(flag.reason) = NULL WHERE \(addresses)")
+    try queries.run(
+      "DELETE FROM suppressions WHERE \(addresses) AND bounced_at IS NULL AND unsubscribed_at IS NULL")
   }
 }
 

@@ -105,7 +105,8 @@ extension ContactRows {
       """
       SELECT id FROM contacts WHERE id = \(id) AND account_id = \(account)
       UNION ALL
-      SELECT contact_id FROM contact_aliases WHERE id = \(id) AND account_id = \(account)
+      SELECT c.id FROM contact_aliases g JOIN contacts c ON c.id = g.contact_id
+      WHERE g.id = \(id) AND g.account_id = \(account)
       """
     ).map { try $0["id"] }
   }

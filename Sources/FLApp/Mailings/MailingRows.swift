@@ -105,8 +105,21 @@ struct MailingRows {
       """) == 1
   }
 
-  func delete(_ id: MailingID) throws {
-    _ = try queries.run("DELETE FROM mailings WHERE id = \(id) AND account_id = \(account)")
+  /// Takes a mailing away, in a transaction. Of one that was ever queued it is kept what the messages need that may have
+  /// gone out: whose it was, and where its links lead.
+  func delete(_ id: MailingID, at now: Timestamp) throws {
+    let sent: SQL = "m.id = \(id) AND m.account_id = \(account) AND m.queued_at IS NOT NULL"
+    try queries.run(
+      """
+      INSERT IGNORE INTO deleted_mailings (mark, account_id, from_name, deleted_at)
+      SELECT m.mark, m.account_id, m.from_name, \(now) FROM mailings m WHERE \(sent)
+      """)
+    try queries.run(
+      """
+      INSERT IGNORE INTO deleted_mailing_links (mark, position, url)
+      SELECT m.mark, l.position, l.url FROM mailings m JOIN mailing_links l ON l.mailing_id = m.id WHERE \(sent)
+      """)
+    try queries.run("DELETE FROM mailings WHERE id = \(id) AND account_id = \(account)")
   }
 
   // MARK: Lists

@@ -86,7 +86,8 @@ struct MailingService: Sendable {
     }
   }
 
-  /// Deletes a mailing that is not on its way, with all that is known of its recipients.
+  /// Deletes a mailing that is not on its way, with all that is known of its recipients. Who has a message of it can
+  /// still unsubscribe.
   /// - Throws: `Problem` 404, 409 or 412.
   func delete(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp) throws
   {
@@ -100,7 +101,7 @@ struct MailingService: Sendable {
     let visitors = RecipientRows(account: account, mailing: id, queries: database)
     while try visitors.removeVisitors(10_000) > 0 {}
     try audience.inStretches(of: id, account: account) { try $0.remove(after: $1, through: $2) }
-    try MailingRows(account: account, queries: database).delete(id)
+    try database.transaction { try MailingRows(account: account, queries: $0).delete(id, at: now) }
   }
 
   // MARK: From state to state

@@ -20,9 +20,7 @@ struct MailingVisits: Sendable {
     try refuseUnless(request, [.get, .head])
     if request.method == .get, let subject = tokens.subject(of: token, .open) {
       // Without the database nothing can be noted, and the image is shown all the same.
-      _ = try? note(.mailingOpened, subject, at: now) { rows, message, contact in
-        try rows.open(message.mailing, contact, at: now)
-      }
+      _ = try? note(.mailingOpened, subject, at: now) { try $0.open($1, $2, at: now) }
     }
     return Response(
       status: 200,
@@ -45,13 +43,13 @@ struct MailingVisits: Sendable {
   func click(_ token: Substring, _ request: Request, at now: Timestamp) throws -> Response {
     try refuseUnless(request, [.get, .head])
     guard let subject = tokens.subject(of: token, .click),
-      let message = try MailingVisitRows(queries: database).find(subject),
-      let template = try MailingVisitRows(queries: database).destination(subject.link, of: message.mailing),
+      let message = try SentMessageRows(queries: database).find(subject),
+      let template = try MailingVisitRows(queries: database).destination(of: subject),
       let url = WebURL(try destination(template, message))
     else { throw Problem.notFound }
     if request.method == .get {
-      _ = try note(.mailingClicked, subject, url: url.text, at: now) { rows, message, contact in
-        try rows.click(subject.link, of: message.mailing, by: contact, at: now)
+      try note(.mailingClicked, subject, url: url.text, at: now) {
+        try $0.click(subject.link, of: $1, by: $2, at: now)
       }
     }
     return Response(
@@ -59,7 +57,7 @@ struct MailingVisits: Sendable {
   }
 
   /// The address, in which the placeholders have the contact's present values.
-  private func destination(_ template: String, _ message: MailingVisitRows.Message) throws -> String {
+  private func destination(_ template: String, _ message: SentMessage) throws -> String {
     guard template.contains("{{"), let text = try? PlaceholderText(template, in: .url) else {
       return template
     }
@@ -74,21 +72,22 @@ struct MailingVisits: Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Runs `change` in a transaction that tells the webhooks where it answers that this is the first time.
+  /// Runs `change` in a transaction that tells the webhooks where it answers that this is the first time. Of a mailing
+  /// that was deleted nothing is counted.
   private func note(
     _ event: WebhookEvent, _ subject: MailingTokens.Subject, url: String? = nil, at now: Timestamp,
-    _ change: (MailingVisitRows, MailingVisitRows.Message, ContactID) throws -> Bool
+    _ change: (MailingVisitRows, MailingID, ContactID) throws -> Bool
   ) throws {
     try database.transaction { connection in
-      let rows = MailingVisitRows(queries: connection)
-      guard let message = try rows.find(subject) else { return }
-      // A contact who is gone has no row of its own any more where it was merged, and one where it was deleted.
-      let contact = message.contact ?? subject.contact
-      guard try change(rows, message, contact) else { return }
+      guard let message = try SentMessageRows(queries: connection).find(subject),
+        let mailing = message.mailing, let recipient = message.recipient,
+        try change(MailingVisitRows(queries: connection), mailing, recipient)
+      else { return }
       try webhooks.tell(event, account: message.account, on: connection, at: now) {
         var data: JSONObject = [
-          "mailingId": .string(message.mailing.description), "subject": .string(message.subject),
-          "contactId": .string(contact.description), "email": message.email.map { .string($0) } ?? .null,
+          "mailingId": .string(mailing.description), "subject": .string(message.subject),
+          "contactId": .string((message.contact ?? recipient).description),
+          "email": message.knownEmail.map { .string($0) } ?? .null,
         ]
         if let url { data["url"] = .string(url) }
         return .object(data)
@@ -102,53 +101,34 @@ struct MailingVisits: Sendable {
   func unsubscribe(_ token: Substring, _ request: Request, at now: Timestamp) throws -> Response {
     try refuseUnless(request, [.get, .head, .post])
     guard let subject = tokens.subject(of: token, .unsubscribe),
-      let message = try MailingVisitRows(queries: database).find(subject)
+      let message = try SentMessageRows(queries: database).find(subject),
+      // Without contact and address there is nothing that could be noted.
+      let email = message.knownEmail
     else { return pages.render(UnsubscribePage(state: .unknown)) }
-    let action = request.path
-    let address = message.email.map(Self.masked)
-    guard request.method == .post else {
-      return pages.render(
+    func page(_ state: UnsubscribePage.State) -> Response {
+      pages.render(
         UnsubscribePage(
-          state: message.isUnsubscribed ? .done : .asking, from: message.from, address: address,
-          action: action))
+          state: state, from: message.from, address: Self.masked(email), action: request.path))
     }
+    guard request.method == .post else { return page(message.isUnsubscribed ? .done : .asking) }
     let form = FormValues(reading: String(decoding: try request.bodyBytes(limit: 65_536), as: UTF8.self))
     if form["undo"] != nil {
-      try subscribeAgain(subject, message, at: now)
-      return pages.render(
-        UnsubscribePage(state: .back, from: message.from, address: address, action: action))
+      try changing(subject) { try $0.subscribeAgain(on: $1, at: now) }
+      return page(.back)
     }
-    let isOneClick = form["List-Unsubscribe"] != nil
-    try unsubscribe(subject, reason: isOneClick ? .oneClick : .page, at: now)
-    return pages.render(UnsubscribePage(state: .done, from: message.from, address: address, action: action))
+    let reason: UnsubscribeReason = form["List-Unsubscribe"] != nil ? .oneClick : .page
+    try changing(subject) { _ = try $0.unsubscribe(reason: reason, on: $1, at: now) }
+    return page(.done)
   }
 
-  private func unsubscribe(_ subject: MailingTokens.Subject, reason: UnsubscribeReason, at now: Timestamp)
-    throws
-  {
-    try database.transaction { connection in
-      let rows = MailingVisitRows(queries: connection)
-      guard let message = try rows.find(subject) else { return }
-      if let contact = message.contact {
-        _ = try ContactConsent(account: message.account, queries: connection)
-          .unsubscribe([contact], reason: reason, at: now)
-      } else if let email = message.email {
-        // The contact was deleted meanwhile: who is imported again later stays unsubscribed.
-        try BounceRows(queries: connection).rememberUnsubscription(
-          of: email, account: message.account, reason: reason, at: now)
-      }
-      try rows.unsubscribe(message.mailing, message.contact ?? subject.contact, at: now)
-    }
-  }
-
-  /// Takes an unsubscription back, at the wish of the person whose it is.
-  private func subscribeAgain(
-    _ subject: MailingTokens.Subject, _ message: MailingVisitRows.Message, at now: Timestamp
+  /// Runs `change` with a message whose contact nobody else changes meanwhile.
+  private func changing(
+    _ subject: MailingTokens.Subject, _ change: (SentMessage, any Queries) throws -> Void
   ) throws {
-    guard let contact = message.contact else { return }
     try database.transaction { connection in
-      _ = try ContactConsent(account: message.account, queries: connection).liftUnsubscribe(contact, at: now)
-      try MailingVisitRows(queries: connection).unsubscribe(message.mailing, contact, at: nil)
+      if let message = try SentMessageRows(queries: connection).hold(subject) {
+        try change(message, connection)
+      }
     }
   }
 
