@@ -2,6 +2,7 @@
 
 import os
 import socketserver
+import ssl
 import subprocess
 import threading
 from email import message_from_string
@@ -14,7 +15,7 @@ import pytest
 
 from actors import ok
 from house import BINARIES
-from mailserver import MailServer
+from mailserver import MailServer, certificate
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +254,68 @@ def test_a_mailbox_that_is_not_there_holds_nothing_up(new_house):
         bob = anna.contact()
         deliver(anna, [bob])
         assert server.only(bob["email"])
+
+
+class IMAPSession(socketserver.StreamRequestHandler):
+    """Ben's mailbox by IMAP (RFC 3501), as far as it is asked here; the server has `messages` by their UIDs."""
+
+    def handle(self):
+        messages = self.server.messages
+        self.say("* OK ready")
+        for line in self.rfile:
+            tag, command, *words = line.decode("latin-1").split()
+            name, number = command.upper(), int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+            if name == "CAPABILITY":
+                self.say("* CAPABILITY IMAP4rev1")
+            elif name == "LOGIN" and [word.strip('"') for word in words] != ["ben", "secret"]:
+                self.say(f"{tag} NO")
+                continue
+            elif name == "SELECT":
+                self.say(f"* {len(messages)} EXISTS")
+            elif name == "UID" and words[0] == "SEARCH":
+                self.say(" ".join(["* SEARCH", *(map(str, messages) if words[-1] == "UNDELETED" else [])]))
+            elif name == "UID" and words[0] == "FETCH":
+                self.wfile.write(b"* 1 FETCH (BODY[]<0> {%d}\r\n%b)\r\n" % (len(messages[number]), messages[number]))
+            elif name == "UID" and words[0] == "EXPUNGE":
+                for number in words[1].split(","):
+                    messages.pop(int(number))
+            self.say(f"{tag} OK")
+            if name == "LOGOUT":
+                return
+
+    def say(self, line):
+        self.wfile.write((line + "\r\n").encode("latin-1"))
+
+
+def behind_tls(server, paths):
+    """Lets a server speak TLS from the beginning of each connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*paths)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+
+
+@pytest.mark.parametrize("scheme", ["pop3s", "imaps"])
+def test_a_mailbox_is_read_by_tls_where_its_certificate_holds(new_house, tmp_path, scheme):
+    house = new_house()
+    paths = certificate(tmp_path)
+    with MailServer() as server, Mailbox() as mailbox:
+        server_of_box = mailbox._server
+        if scheme == "imaps":
+            server_of_box.RequestHandlerClass = IMAPSession
+        behind_tls(server_of_box, paths)
+        house.change_settings(FL_SMTP_URL=server.url)
+        anna = house.account("Anna")
+        bob = anna.contact()
+        deliver(anna, [bob])
+        message = bytes(report(bob["email"], to=server.only(bob["email"]).sender))
+        mailbox.messages, server_of_box.messages = [message], {7: message}
+        url = f"{scheme}://ben:secret@127.0.0.1:{server_of_box.server_address[1]}"
+
+        house.change_settings(FL_BOUNCE_MAILBOX=url)
+        house.run_sender()
+        assert mailbox.messages and server_of_box.messages, "nobody known has signed it"
+        house.database.sql("UPDATE rounds SET due_at = UTC_TIMESTAMP() WHERE name = 'bounces'")
+        house.change_settings(FL_BOUNCE_MAILBOX=f"{url}?ca={paths[0]}")
+        house.run_sender()
+        assert not (mailbox.messages and server_of_box.messages)
+        assert ok(anna.get(f"/api/contacts/{bob['id']}"))["isBounced"] is True
