@@ -96,7 +96,7 @@ public final class Sender: Sendable {
     }
     Thread.begin("bounces", in: threads) { [self] in
       attempt("the bounce mailbox") {
-        try BounceMailbox(app: app, logger: logger).run(until: { self.isOver() })
+        try BounceMailbox(app: app, logger: logger).run(until: { self.isOver() }, within: limit)
       } then: {
         count in
         report.withLock { $0.bounces = count }

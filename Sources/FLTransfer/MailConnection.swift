@@ -82,6 +82,8 @@ final class MailConnection {
   private let socket: Int32
   /// What the server said while the connection was opened, line by line.
   let greeting: [[UInt8]]
+  /// Whether waiting for the server is to end before its time.
+  var isOver: () -> Bool = { false }
 
   private var input = [UInt8](repeating: 0, count: 16_384)
   private var inputStart = 0
@@ -270,11 +272,10 @@ final class MailConnection {
   private func wait(_ events: Int16, by deadline: Deadline) -> Failure? {
     while true {
       var entry = pollfd(fd: socket, events: events, revents: 0)
-      let count = unsafe poll(&entry, 1, Int32(clamping: deadline.left))
+      let count = unsafe poll(&entry, 1, Int32(min(deadline.left, 250)))
       if count > 0 { return nil }
-      if count == 0 { return .timeout }
-      if errno != EINTR { return .broken("poll: errno \(errno)") }
-      if deadline.left == 0 { return .timeout }
+      if count < 0 && errno != EINTR { return .broken("poll: errno \(errno)") }
+      if deadline.left == 0 || isOver() { return .timeout }
     }
   }
 }

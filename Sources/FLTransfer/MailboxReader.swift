@@ -9,7 +9,7 @@ public struct MailboxReader: Sendable {
     public var connectMilliseconds: Int
     /// Each reply, in milliseconds.
     public var replyMilliseconds: Int
-    /// All of it, in milliseconds.
+    /// All of it, connecting as well, in milliseconds.
     public var totalMilliseconds: Int
     /// How many messages are read.
     public var messages: Int
@@ -58,6 +58,11 @@ public struct MailboxReader: Sendable {
     }
   }
 
+  /// How many messages one search of IMAP looks at: its answer is one line, and has to fit into it.
+  private static let searchedAtOnce = 5000
+  /// How long the last words may take where no time is left, in milliseconds.
+  fileprivate static let lastWordsMilliseconds = 5000
+
   private let server: MailboxServer
   private let limits: Limits
 
@@ -66,23 +71,27 @@ public struct MailboxReader: Sendable {
     (self.server, self.limits) = (server, limits)
   }
 
-  /// Gives each message to `handle` and does what that says; returns how many were deleted.
+  /// Gives each message to `handle` and does what that says, until `isOver`; returns how many were deleted.
   ///
   /// A deletion holds when this returns. Where it throws, messages may be there again next time that were handled.
   /// IMAP gives those that were not seen yet, POP3 all.
-  public func read(_ handle: (_ message: [UInt8]) -> Verdict) throws(Failure) -> Int {
+  public func read(
+    until isOver: @escaping () -> Bool = { false }, _ handle: (_ message: [UInt8]) -> Verdict
+  ) throws(Failure) -> Int {
+    let deadline = Deadline(milliseconds: limits.totalMilliseconds)
     let scheme = server.kind.rawValue + (server.isImplicitlyEncrypted ? "s" : "")
     let way = MailConnection.Way(
       url: "\(scheme)://\(server.host):\(server.port)/", user: server.user, password: server.password,
       encryption: server.encryption, authorities: server.authorities,
-      connectMilliseconds: limits.connectMilliseconds, replyMilliseconds: limits.replyMilliseconds)
+      // Both together are the limit of opening.
+      connectMilliseconds: min(limits.connectMilliseconds, limits.totalMilliseconds / 2),
+      replyMilliseconds: min(limits.replyMilliseconds, limits.totalMilliseconds / 2))
     let connection: MailConnection
     do throws(MailConnectionFailure) { connection = try MailConnection.open(way) } catch {
       throw .connection(error)
     }
     let dialog = MailboxDialog(
-      connection: connection, replyMilliseconds: limits.replyMilliseconds,
-      deadline: Deadline(milliseconds: limits.totalMilliseconds))
+      connection: connection, replyMilliseconds: limits.replyMilliseconds, deadline: deadline, isOver: isOver)
     switch server.kind {
     case .imap: return try readIMAP(dialog, handle)
     case .pop3: return try readPOP3(dialog, handle)
@@ -104,7 +113,7 @@ public struct MailboxReader: Sendable {
     var deleted = 0
     reading: for number in numbers {
       // Without the QUIT below nothing would be deleted, and the next round would come no further than this one.
-      if dialog.timeLeft < limits.totalMilliseconds / 5 { break }
+      if isShort(dialog) { break }
       do throws(Failure) { try dialog.ask("RETR \(number)") } catch {
         if case .refused = error { continue }
         throw error
@@ -123,24 +132,41 @@ public struct MailboxReader: Sendable {
       case .stop: break reading
       }
     }
+    dialog.sayLastWords()
     // Only with this the server deletes (RFC 1939, section 6).
     try dialog.ask("QUIT")
     return deleted
+  }
+
+  /// Whether it is time to end, while there is some for that.
+  private func isShort(_ dialog: MailboxDialog) -> Bool {
+    dialog.isOver() || dialog.timeLeft < limits.totalMilliseconds / 5
   }
 
   // MARK: IMAP
 
   private func readIMAP(_ dialog: MailboxDialog, _ handle: ([UInt8]) -> Verdict) throws(Failure) -> Int {
     let folder = server.folder.flatMap { $0 == "\"" || $0 == "\\" ? ["\\", $0] : [$0] }
-    _ = try dialog.command("SELECT \"\(String(folder))\"")
-    var numbers: [UInt32] = []
-    for answer in try dialog.command("UID SEARCH UNSEEN UNDELETED") {
+    let selected = try dialog.command("SELECT \"\(String(folder))\"")
+    // `* 3 EXISTS`
+    let count = selected.compactMap { answer -> Int? in
       let words = answer.text.split(separator: " ")
-      guard words.count > 1, words[1].uppercased() == "SEARCH" else { continue }
-      numbers += words.dropFirst(2).compactMap { UInt32($0) }
+      return words.count == 3 && words[2].uppercased() == "EXISTS" ? Int(words[1]) : nil
+    }.last
+    var numbers: [UInt32] = []
+    var leftBehind: [UInt32] = []
+    for first in stride(from: 1, through: count ?? 0, by: Self.searchedAtOnce) {
+      guard numbers.count < limits.messages, leftBehind.count < limits.messages, !isShort(dialog) else {
+        break
+      }
+      let some = "\(first):\(min(first + Self.searchedAtOnce - 1, count ?? 0))"
+      numbers += try search("\(some) UNSEEN UNDELETED", dialog)
+      // What was handled before a connection broke: it was marked, and is never given again.
+      leftBehind += try search("\(some) UNSEEN DELETED", dialog)
     }
     var deleted: [UInt32] = []
     reading: for number in numbers.sorted().prefix(limits.messages) {
+      if isShort(dialog) { break }
       let answers = try dialog.command(
         "UID FETCH \(number) (BODY.PEEK[]<0.\(limits.messageBytes)>)", mostBytes: limits.messageBytes)
       // It may be gone: another one reads the mailbox too.
@@ -156,9 +182,11 @@ public struct MailboxReader: Sendable {
       case .stop: break reading
       }
     }
-    if !deleted.isEmpty {
+    dialog.sayLastWords()
+    let marked = leftBehind.prefix(limits.messages) + deleted
+    if !marked.isEmpty {
       // Those alone (RFC 4315), or where the server can't, all that are marked.
-      let set = deleted.map(String.init).joined(separator: ",")
+      let set = marked.map(String.init).joined(separator: ",")
       do throws(Failure) { _ = try dialog.command("UID EXPUNGE \(set)") } catch {
         guard case .refused = error else { throw error }
         _ = try dialog.command("EXPUNGE")
@@ -167,6 +195,14 @@ public struct MailboxReader: Sendable {
     // Whether the server says goodbye matters no more.
     _ = try? dialog.command("LOGOUT")
     return deleted.count
+  }
+
+  private func search(_ what: String, _ dialog: MailboxDialog) throws(Failure) -> [UInt32] {
+    try dialog.command("UID SEARCH \(what)").flatMap { answer -> [UInt32] in
+      let words = answer.text.split(separator: " ")
+      guard words.count > 1, words[1].uppercased() == "SEARCH" else { return [] }
+      return words.dropFirst(2).compactMap { UInt32($0) }
+    }
   }
 }
 
@@ -177,12 +213,23 @@ private final class MailboxDialog {
   private static let mostAnswers = 10_000
 
   private let connection: MailConnection
-  private let replyMilliseconds: Int
+  private var replyMilliseconds: Int
   private let deadline: Deadline
   private var commands = 0
+  let isOver: () -> Bool
 
-  init(connection: MailConnection, replyMilliseconds: Int, deadline: Deadline) {
+  init(
+    connection: MailConnection, replyMilliseconds: Int, deadline: Deadline, isOver: @escaping () -> Bool
+  ) {
     (self.connection, self.replyMilliseconds, self.deadline) = (connection, replyMilliseconds, deadline)
+    self.isOver = isOver
+    connection.isOver = isOver
+  }
+
+  /// From here on only what ends the dialog is said. It gets its time also where all is over, but not much.
+  func sayLastWords() {
+    if isOver() { replyMilliseconds = min(replyMilliseconds, MailboxReader.lastWordsMilliseconds) }
+    connection.isOver = { false }
   }
 
   private func attempt<Value>(

@@ -69,8 +69,8 @@ import Testing
     #expect(count == 2 && read == [40, 7] && deleted.withLock { $0 } == [1, 3, 0])
   }
 
-  /// Answers IMAP with messages 7 and 9.
-  static func imap(_ peer: ScriptedServer.Peer, expunges: Bool) {
+  /// Answers IMAP with messages 7 and 9 at the beginning of a mailbox of `exists`, and `left` that are marked as deleted.
+  static func imap(_ peer: ScriptedServer.Peer, expunges: Bool = true, exists: Int = 3, left: String = "") {
     peer.say("* OK ready\r\n")
     while let line = peer.line() {
       let words = line.split(separator: " ")
@@ -78,6 +78,9 @@ import Testing
       let command = words[1] == "UID" ? "UID " + words[2] : String(words[1])
       switch command {
       case "CAPABILITY": peer.say("* CAPABILITY IMAP4rev1\r\n")
+      case "SELECT": peer.say("* FLAGS (\\Seen)\r\n* \(exists) EXISTS\r\n")
+      case "UID SEARCH" where words[5] == "DELETED": peer.say("* SEARCH\(left)\r\n")
+      case "UID SEARCH" where !words[3].hasPrefix("1:"): peer.say("* SEARCH\r\n")
       case "UID SEARCH": peer.say("* 3 EXISTS\r\n* SEARCH 9 7\r\n")
       case "UID FETCH":
         let text = words[3] == "7" ? "A: b\r\n\r\nfl4 OK {5}\r\n" : "nine"
@@ -108,10 +111,63 @@ import Testing
     }
     #expect(
       said == [
-        "SELECT \"a\\\"b\"", "UID SEARCH UNSEEN UNDELETED", "UID FETCH 7 (BODY.PEEK[]<0.40>)",
+        "SELECT \"a\\\"b\"", "UID SEARCH 1:3 UNSEEN UNDELETED", "UID SEARCH 1:3 UNSEEN DELETED",
+        "UID FETCH 7 (BODY.PEEK[]<0.40>)",
         "UID STORE 7 +FLAGS.SILENT (\\Deleted)", "UID FETCH 9 (BODY.PEEK[]<0.40>)",
         "UID STORE 9 +FLAGS.SILENT (\\Seen)", "UID EXPUNGE 7",
       ] + (expunges ? [] : ["EXPUNGE"]) + ["LOGOUT"])
+  }
+
+  private func said(to server: ScriptedServer, _ word: String) -> [String] {
+    server.lines.filter { $0.hasPrefix("fl") && $0.contains(word) }
+      .map { String($0.drop { $0 != " " }.dropFirst()) }
+  }
+
+  @Test func aLargeMailboxIsSearchedInParts() throws {
+    let server = try ScriptedServer { Self.imap($0, exists: 12_001) }
+    let reader = MailboxReader(
+      try MailboxServer(url: "imap://me:secret@127.0.0.1:\(server.port)"), limits: Self.limits)
+    #expect(try reader.read { _ in .delete } == 2)
+    #expect(
+      said(to: server, "UNDELETED") == [
+        "UID SEARCH 1:5000 UNSEEN UNDELETED", "UID SEARCH 5001:10000 UNSEEN UNDELETED",
+        "UID SEARCH 10001:12001 UNSEEN UNDELETED",
+      ])
+    let few = try ScriptedServer { Self.imap($0, exists: 0) }
+    let other = MailboxReader(
+      try MailboxServer(url: "imap://me:secret@127.0.0.1:\(few.port)"), limits: Self.limits)
+    #expect(try other.read { _ in .delete } == 0)
+    #expect(said(to: few, "SEARCH").isEmpty)
+  }
+
+  @Test func whatABrokenRoundHadMarkedGoesWithTheNext() throws {
+    let server = try ScriptedServer { Self.imap($0, left: " 3 4") }
+    let reader = MailboxReader(
+      try MailboxServer(url: "imap://me:secret@127.0.0.1:\(server.port)"), limits: Self.limits)
+    #expect(try reader.read { _ in .delete } == 2)
+    #expect(said(to: server, "EXPUNGE") == ["UID EXPUNGE 3,4,7,9"])
+  }
+
+  @Test func waitingEndsWhenAllIsOver() throws {
+    let asked = DispatchSemaphore(value: 0)
+    let isOver = Atomic<Bool>(false)
+    // It takes LIST, and never answers.
+    let server = try ScriptedServer { peer in
+      peer.say("+OK\r\n")
+      while let line = peer.line(), line != "LIST" {
+        peer.say(line.hasPrefix("CAPA") ? "-ERR\r\n" : "+OK\r\n")
+      }
+      isOver.store(true, ordering: .releasing)
+      asked.wait()
+    }
+    defer { asked.signal() }
+    var limits = Self.limits
+    (limits.replyMilliseconds, limits.totalMilliseconds) = (86_400_000, 86_400_000)
+    let reader = MailboxReader(
+      try MailboxServer(url: "pop3://u:p@127.0.0.1:\(server.port)"), limits: limits)
+    #expect(throws: MailboxReader.Failure.lost("The server took too long.")) {
+      try reader.read(until: { isOver.load(ordering: .acquiring) }) { _ in .delete }
+    }
   }
 
   @Test(

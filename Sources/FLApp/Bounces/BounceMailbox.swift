@@ -13,6 +13,8 @@ public struct BounceMailbox: Sendable {
   static let most = 200
   /// How often a round begins.
   static let interval = Duration.seconds(60)
+  /// The longest round.
+  public static let longest = Duration.seconds(300)
   /// How long a round of a process that died holds up the next.
   static let lease = Duration.seconds(900)
   /// The round's name in the database.
@@ -31,11 +33,15 @@ public struct BounceMailbox: Sendable {
     self.logger = logger
   }
 
-  /// Reads what is in the mailbox, if there is one and it is time, until `isOver`; answers how many bounces and
-  /// complaints changed something. A mailbox that can't be reached is logged, and is no error.
+  /// Reads what is in the mailbox, if there is one and it is time, until `isOver` and for at most `limit`, also of a
+  /// server that does not answer; answers how many bounces and complaints changed something. A mailbox that can't be
+  /// reached is logged, and is no error.
   /// - Throws: `DatabaseError` where the database is away.
-  public func run(until isOver: () -> Bool, at now: Timestamp = .now) throws -> Int {
-    guard let server, !isOver() else { return 0 }
+  public func run(
+    until isOver: @escaping () -> Bool, within limit: Duration = longest, at now: Timestamp = .now
+  ) throws -> Int {
+    let limit = min(limit, Self.longest)
+    guard let server, !isOver(), limit > .seconds(1) else { return 0 }
     let rounds = Rounds(queries: database)
     guard try rounds.begin(Self.round, for: Self.lease, at: now) else { return 0 }
     // Where even that fails, the lease ends by itself.
@@ -43,9 +49,12 @@ public struct BounceMailbox: Sendable {
     var changed = 0
     var unavailable: (any Error)?
     let reader = MailboxReader(
-      server, limits: .init(messages: Self.most, messageBytes: ReceivedMessage.largest))
+      server,
+      limits: .init(
+        totalMilliseconds: Int(limit / .milliseconds(1)), messages: Self.most,
+        messageBytes: ReceivedMessage.largest))
     do {
-      _ = try reader.read { message in
+      _ = try reader.read(until: isOver) { message in
         guard !isOver() else { return .stop }
         switch take(message) {
         case .success(let result):
@@ -77,11 +86,12 @@ public struct BounceMailbox: Sendable {
     }
   }
 
-  /// Whether it is not this one message's fault: then nothing more is tried now, and all are read again next time.
-  private static func isAboutAll(_ error: any Error) -> Bool {
+  /// Whether it is not this one message's fault but the database's, which is away: then nothing more is tried now, and
+  /// all are read again next time. One message that nobody expected must not hold up all others for ever.
+  static func isAboutAll(_ error: any Error) -> Bool {
     switch error as? DatabaseError {
-    case .tooLong, .check, .conversion: false
-    default: true
+    case .unavailable, .exhausted, .conflict: true
+    default: false
     }
   }
 }
