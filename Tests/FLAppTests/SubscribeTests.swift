@@ -298,7 +298,50 @@ import Testing
     #expect(send(String(fresh)).status == 200)
   }
 
+  @Test func whoConfirmsForAnAddressThatBouncedIsToldSo() throws {
+    let anna = try house.account()
+    let group = try anna.group("Back", ["isPublic": true])
+    let email = address()
+    let contact = try anna.contact(email)
+    _ = house.nobody.submit(door(group), form(email))
+    #expect(anna.patch("/api/contacts/" + contact, ["isBounced": true]).status == 200)
+    let page = house.nobody.submit(try house.confirmationPath(to: email), "").text
+    #expect(page.contains("came back") && !page.contains("From now on"))
+    #expect(anna.members(group) == ["\(email) confirmed"])
+  }
+
+  @Test func whoIsSteadyIsNotTooQuick() throws {
+    let house = try House()
+    house.clock.move()
+    let anna = try house.account()
+    let group = try anna.group("Steady", ["isPublic": true])
+    let visitor = house.nobody
+    for _ in 0..<40 {
+      #expect(visitor.submit(door(group), form(address())).status == 200)
+      house.clock.move(by: 60)
+    }
+  }
+
+  @Test func whatWasAskedOfOneGroupIsNotToldByAnother() throws {
+    let house = try House()
+    house.clock.move()
+    let anna = try house.account()
+    let (group, other) = (
+      try anna.group("One", ["isPublic": true]), try anna.group("Two", ["isPublic": true])
+    )
+    let email = address()
+    let json: HTTPFields = [.accept: "application/json"]
+    var answer = house.nobody.submit(door(group), form(email), json)
+    for _ in 0..<8 where answer.status == 200 {
+      answer = house.nobody.submit(door(group), form(email), json)
+    }
+    #expect(answer.status == 429 && answer["detail"]?.string?.contains("subscriptions") == true)
+    #expect(house.nobody.submit(door(other), form(email), json).status == 200)
+  }
+
   @Test func tooManyFromOneClientOrForOneAddressHaveToWait() throws {
+    let house = try House()
+    house.clock.move()
     let anna = try house.account()
     let group = try anna.group("Rushed", ["isPublic": true])
     let email = address()

@@ -26,16 +26,29 @@ struct Attempts: Sendable {
     Subject(digest: digest(name), free: free)
   }
 
+  /// The subject called `name` in the quarter of an hour that `now` is in, for what is no guess: it counts until that is
+  /// over, however steadily it goes on.
+  func subject(_ name: String, free: Int, inQuarterHourOf now: Timestamp) -> Subject {
+    subject("\(name) \(now.seconds / 900)", free: free)
+  }
+
+  /// How long the quarter of an hour that `now` is in will be.
+  static func restOfQuarterHour(at now: Timestamp) -> Duration {
+    Timestamp(seconds: (now.seconds / 900 + 1) * 900) - now
+  }
+
   private func digest(_ name: String) -> [UInt8] { HMACSHA256.code(Array(name.utf8), key: key) }
 
   /// Lets a guess at all of `subjects` pass.
-  /// - Throws: `Problem` 429 while one of them is blocked.
-  func check(_ subjects: [Subject], at now: Timestamp) throws {
+  /// - Throws: `Problem` 429 while one of them is blocked, with `words` and a wait of at most `longestWait`.
+  func check(
+    _ subjects: [Subject], at now: Timestamp, longestWait: Duration = .seconds(900),
+    _ words: String = "There were too many wrong tries. Wait before the next one."
+  ) throws {
     let row = try database.row(
       "SELECT MAX(blocked_until) AS until FROM attempts WHERE subject IN (\(subjects.map(\.digest)))")
     guard let until: Timestamp = try row?["until"], until > now else { return }
-    throw Problem.rateLimited(
-      retryAfter: until - now, "There were too many wrong tries. Wait before the next one.")
+    throw Problem.rateLimited(retryAfter: min(until - now, longestWait), words)
   }
 
   /// Counts a wrong guess.

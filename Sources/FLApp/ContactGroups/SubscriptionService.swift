@@ -16,16 +16,19 @@ struct SubscriptionService: Sendable {
 
   /// Asks the owner of an address by mail whether to be in the group. Nothing tells whether the address was known, is
   /// in the group or gets no mail. What is known of a contact already stays as it is.
-  /// - Throws: `Problem` 429 after too many from one client network or for one address.
+  /// - Throws: `Problem` 429 after too many from one client network, or for one address and this group: what was asked
+  ///   elsewhere is nobody's business here.
   func subscribe(_ subscription: Subscription, to group: PublicGroup, from client: String, at now: Timestamp)
     throws
   {
     let key = subscription.email.key
     let subjects = [
-      attempts.subject("subscribe \(key)", free: 3),
-      attempts.subject("subscribe from \(clientNetwork(client))", free: 20),
+      attempts.subject("subscribe \(group.id) \(key)", free: 3, inQuarterHourOf: now),
+      attempts.subject("subscribe from \(clientNetwork(client))", free: 20, inQuarterHourOf: now),
     ]
-    try attempts.check(subjects, at: now)
+    try attempts.check(
+      subjects, at: now, longestWait: Attempts.restOfQuarterHour(at: now),
+      "There were too many subscriptions for this address, or from where you are. Wait before the next one.")
     try attempts.failed(subjects, at: now)
     try database.transaction { connection in
       // Still public, and there: it can't go before the end.
