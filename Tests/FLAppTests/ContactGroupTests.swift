@@ -28,6 +28,11 @@ import Testing
     #expect(changed["subscribeUrl"] == .string("https://go.example/m/subscribe/" + (try made.string("id"))))
     #expect(anna.patch(path, ["name": "x"], old).status == 412 && anna.delete(path, old).status == 412)
     #expect(anna.get(path, [.ifNoneMatch: changed.headers[.eTag] ?? ""]).status == 304)
+    // Who subscribes meanwhile changes what is shown, and nothing that somebody is about to change.
+    let tag: HTTPFields = [.ifMatch: changed.headers[.eTag] ?? ""]
+    _ = anna.post(path + "/members", ["emails": ["tag@example.org"], "createMissing": true])
+    #expect(anna.get(path, [.ifNoneMatch: changed.headers[.eTag] ?? ""]).status == 200)
+    #expect(anna.patch(path, ["name": "Newer"], tag).status == 200)
     #expect(anna.delete(path).status == 204 && anna.get(path).status == 404)
   }
 

@@ -51,6 +51,7 @@ private func templates(changing name: String, to text: String?) throws -> String
         isPasswordProtected: true, isAvailable: false),
       ConfirmPage(action: "/a", confirmation: nil, state: .asking),
       ConfirmPage(action: "/a", confirmation: confirmation, state: .done),
+      ConfirmPage(action: "/a", confirmation: bouncedConfirmation, state: .done),
     ] + subscribePages(WholePage.self) + subscribePages(FramedPage.self)
 
   private static let group = PublicGroup(
@@ -58,6 +59,9 @@ private func templates(changing name: String, to text: String?) throws -> String
   private static let confirmation = Confirmation(
     account: AccountID(at: .now), group: ContactGroupID(at: .now), contact: ContactID(at: .now),
     accountName: "a", groupName: "n", email: "a@example.org")
+  private static let bouncedConfirmation = Confirmation(
+    account: confirmation.account, group: confirmation.group, contact: confirmation.contact, accountName: "a",
+    groupName: "n", email: "a@example.org", hasBounced: true)
 
   /// The form with `value` wherever somebody may type something.
   private static func subscribePage<Place: SubscribePlace>(_ place: Place.Type, _ value: String)

@@ -9,6 +9,8 @@ struct Confirmation: Sendable {
   let accountName: String
   let groupName: String
   let email: String
+  /// Whether no mail goes there, since it came back.
+  var hasBounced = false
 }
 
 /// One request to ask people by mail.
@@ -95,7 +97,8 @@ struct ConfirmationRows {
   func find(digest: [UInt8], at now: Timestamp) throws -> Confirmation? {
     try queries.row(
       """
-      SELECT g.account_id, f.group_id, f.contact_id, a.name AS account_name, g.name AS group_name, c.email
+      SELECT g.account_id, f.group_id, f.contact_id, a.name AS account_name, g.name AS group_name, c.email,
+        c.bounced_at IS NOT NULL AS has_bounced
       FROM contact_confirmations f
       JOIN contact_groups g ON g.id = f.group_id
       JOIN accounts a ON a.id = g.account_id
@@ -105,7 +108,8 @@ struct ConfirmationRows {
     ).map {
       try Confirmation(
         account: $0["account_id"], group: $0["group_id"], contact: $0["contact_id"],
-        accountName: $0["account_name"], groupName: $0["group_name"], email: $0["email"])
+        accountName: $0["account_name"], groupName: $0["group_name"], email: $0["email"],
+        hasBounced: $0["has_bounced"])
     }
   }
 

@@ -126,6 +126,7 @@ struct ConfirmPage: PublicPage {
   let isAsking: Bool
   let isDone: Bool
   let isInvalid: Bool
+  let hasBounced: Bool
 
   /// The page about `confirmation`; nil for a token that does not hold (any more): 410.
   init(action: String, confirmation: Confirmation?, state: State) {
@@ -134,6 +135,7 @@ struct ConfirmPage: PublicPage {
     accountName = confirmation?.accountName ?? ""
     email = confirmation?.email ?? ""
     isInvalid = confirmation == nil
+    hasBounced = confirmation?.hasBounced ?? false
     isAsking = !isInvalid && state == .asking
     isDone = !isInvalid && state == .done
   }
