@@ -60,7 +60,10 @@ struct MailingRoutes {
       Route(
         .delete, "/api/mailing/{id}", "deleteMailing", access: .scope(.mailing), tag: "Mailings",
         summary: "Delete a mailing",
-        description: "With all that is known of its recipients. Not while it is queued or being sent.",
+        description: """
+          With all that is known of its recipients. Whoever has a message of it can still unsubscribe. Not while it is \
+          queued or being sent.
+          """,
         problems: [409, 412], Self.id, reply: .noContent,
         handler: { call, id in
           try mailings.delete(id, account: call.caller.account, if: call.preconditions, at: call.now)
