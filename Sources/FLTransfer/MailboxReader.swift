@@ -35,6 +35,8 @@ public struct MailboxReader: Sendable {
     case delete
     /// It stays. IMAP marks it as seen and does not give it again; POP3 can't, and does.
     case keep
+    /// It stays as it is, and is given again next time.
+    case later
     /// It stays as it is, and no more are read now.
     case stop
   }
@@ -128,7 +130,7 @@ public struct MailboxReader: Sendable {
       case .delete:
         try dialog.ask("DELE \(number)")
         deleted += 1
-      case .keep: break
+      case .keep, .later: break
       case .stop: break reading
       }
     }
@@ -179,6 +181,7 @@ public struct MailboxReader: Sendable {
         _ = try dialog.command("UID STORE \(number) +FLAGS.SILENT (\\Deleted)")
         deleted.append(number)
       case .keep: _ = try dialog.command("UID STORE \(number) +FLAGS.SILENT (\\Seen)")
+      case .later: break
       case .stop: break reading
       }
     }

@@ -1,4 +1,5 @@
 import FLMariaDB
+import FLTransfer
 import Testing
 
 @testable import FLApp
@@ -7,14 +8,15 @@ import Testing
   private struct Unexpected: Error {}
 
   @Test func oneMessageThatNobodyExpectedHoldsUpNoOther() {
-    for error in [
-      Unexpected(), DatabaseError.tooLong(column: "a"), DatabaseError.duplicate(constraint: "a"),
-      DatabaseError.failed(code: 1064, state: "42000", message: ""),
-    ] as [any Error] {
-      #expect(!BounceMailbox.isAboutAll(error), "\(error)")
-    }
     for error in [DatabaseError.unavailable("away"), .exhausted, .conflict] {
-      #expect(BounceMailbox.isAboutAll(error), "\(error)")
+      #expect(BounceMailbox.verdict(error) == .stop, "\(error)")
+    }
+    #expect(BounceMailbox.verdict(DatabaseError.tooLong(column: "a")) == .keep)
+    for error in [
+      Unexpected(), DatabaseError.duplicate(constraint: "a"),
+      DatabaseError.failed(code: 1290, state: "HY000", message: "read-only"),
+    ] as [any Error] {
+      #expect(BounceMailbox.verdict(error) == .later, "\(error)")
     }
   }
 }

@@ -148,6 +148,19 @@ import Testing
     #expect(said(to: server, "EXPUNGE") == ["UID EXPUNGE 3,4,7,9"])
   }
 
+  @Test func whatIsForLaterIsLeftAsItIs() throws {
+    let server = try ScriptedServer { Self.imap($0) }
+    let reader = MailboxReader(
+      try MailboxServer(url: "imap://me:secret@127.0.0.1:\(server.port)"), limits: Self.limits)
+    var count = 0
+    let deleted = try reader.read { _ in
+      count += 1
+      return .later
+    }
+    #expect(deleted == 0 && count == 2)
+    #expect(said(to: server, "STORE").isEmpty && said(to: server, "EXPUNGE").isEmpty)
+  }
+
   @Test func waitingEndsWhenAllIsOver() throws {
     let asked = DispatchSemaphore(value: 0)
     let isOver = Atomic<Bool>(false)

@@ -61,9 +61,9 @@ public struct BounceMailbox: Sendable {
           if result.hasChanged { changed += 1 }
           return .delete
         case .failure(let error):
-          guard Self.isAboutAll(error) else { return .keep }
-          unavailable = error
-          return .stop
+          let verdict = Self.verdict(error)
+          if case .stop = verdict { unavailable = error }
+          return verdict
         }
       }
     } catch {
@@ -86,12 +86,13 @@ public struct BounceMailbox: Sendable {
     }
   }
 
-  /// Whether it is not this one message's fault but the database's, which is away: then nothing more is tried now, and
-  /// all are read again next time. One message that nobody expected must not hold up all others for ever.
-  static func isAboutAll(_ error: any Error) -> Bool {
+  /// What is to become of a message that could not be handled. Without the database nothing more is tried now. What nobody
+  /// expected may be this message's fault or not: it is tried again, and holds up no other.
+  static func verdict(_ error: any Error) -> MailboxReader.Verdict {
     switch error as? DatabaseError {
-    case .unavailable, .exhausted, .conflict: true
-    default: false
+    case .unavailable, .exhausted, .conflict: .stop
+    case .tooLong, .check, .conversion: .keep
+    default: .later
     }
   }
 }

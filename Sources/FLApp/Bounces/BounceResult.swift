@@ -27,7 +27,7 @@ public struct BounceResult: Sendable, Equatable, CustomStringConvertible {
   public enum Reason: String, Sendable, Equatable {
     /// It came to no address that was made here: it is forged, or not meant for this.
     case unknown = "it came to no return path of ours"
-    /// The mailing, or its account, was deleted.
+    /// The mailing, or its account, was deleted, and what is left of it says nothing.
     case gone = "the mailing is gone"
     /// A letter, or an automatic reply of a person.
     case noReport = "it is no report of a mail system"
