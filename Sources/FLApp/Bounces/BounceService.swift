@@ -185,6 +185,7 @@ public struct BounceService: Sendable {
       return .hard(isNew: try consent.bounce(contact, reason: reason, at: now))
     }
   }
+
   private static func reason(_ classification: BounceClassification) -> String {
     classification.text.isEmpty ? "undeliverable" : classification.text
   }

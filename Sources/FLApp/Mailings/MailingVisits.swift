@@ -117,7 +117,14 @@ struct MailingVisits: Sendable {
       return page(.back)
     }
     let reason: UnsubscribeReason = form["List-Unsubscribe"] != nil ? .oneClick : .page
-    try changing(subject) { _ = try $0.unsubscribe(reason: reason, on: $1, at: now) }
+    try changing(subject) { message, queries in
+      _ = try message.unsubscribe(reason: reason, on: queries, at: now)
+      // Of a deleted mailing the address goes with the contact, which was there a moment ago.
+      if message.knownEmail == nil {
+        try ContactConsent(account: message.account, queries: queries)
+          .unsubscribe(address: email, reason: reason, at: now)
+      }
+    }
     return page(.done)
   }
 
