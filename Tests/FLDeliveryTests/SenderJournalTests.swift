@@ -114,15 +114,41 @@ import Testing
     let now = ContinuousClock.now
     for _ in 0..<Breaker.tolerance {
       #expect(breaker.mayConnect(at: now))
-      breaker.failed(at: now)
+      breaker.failed("down", at: now)
     }
-    #expect(breaker.isOpen && !breaker.mayConnect(at: now))
+    #expect(breaker.isOpen && !breaker.mayConnect(at: now) && breaker.trouble == "down")
+    // Others that were connecting at the same moment make the pause no longer.
+    for _ in 0..<10 { breaker.failed("down too", at: now) }
     // One knocks after the pause, and nobody else beside it.
     #expect(breaker.mayConnect(at: now + .seconds(3)) && !breaker.mayConnect(at: now + .seconds(3)))
-    breaker.failed(at: now + .seconds(3))
+    breaker.failed("down", at: now + .seconds(3))
     #expect(!breaker.mayConnect(at: now + .seconds(5)) && breaker.mayConnect(at: now + .seconds(8)))
     breaker.succeeded()
-    #expect(!breaker.isOpen && breaker.mayConnect(at: now + .seconds(8)))
+    #expect(!breaker.isOpen && breaker.mayConnect(at: now + .seconds(8)) && breaker.trouble == nil)
+  }
+
+  @Test func portionsFollowThePaceOfTheServer() {
+    var portion = Portion(carriers: 4)
+    var now = ContinuousClock.now
+    #expect(portion.size == 8)
+    for _ in 0..<10 {
+      portion.wasClaimed(at: now)
+      now += .milliseconds(20)
+    }
+    #expect(portion.size == 500)
+    for _ in 0..<3 {
+      now += .seconds(2)
+      portion.wasClaimed(at: now)
+    }
+    #expect(portion.size == 62)
+    now += .milliseconds(500)
+    portion.wasClaimed(at: now)
+    #expect(portion.size == 62)
+    for _ in 0..<10 {
+      now += .seconds(9)
+      portion.wasClaimed(at: now)
+    }
+    #expect(portion.size == 8)
   }
 
   @Test(

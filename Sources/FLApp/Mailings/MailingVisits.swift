@@ -45,10 +45,12 @@ struct MailingVisits: Sendable {
     guard let subject = tokens.subject(of: token, .click),
       let message = try SentMessageRows(queries: database).find(subject),
       let template = try MailingVisitRows(queries: database).destination(of: subject),
-      let url = WebURL(try destination(template, message))
+      // With values that make no address of it, such as very long ones, it is followed without them.
+      let url = try WebURL(destination(template, message)) ?? WebURL(destination(template, nil))
     else { throw Problem.notFound }
     if request.method == .get {
-      try note(.mailingClicked, subject, url: url.text, at: now) {
+      // Whether it can be counted or not, as when very many click at once, the reader goes on.
+      _ = try? note(.mailingClicked, subject, url: url.text, at: now) {
         try $0.click(subject.link, of: $1, by: $2, at: now)
       }
     }
@@ -56,13 +58,13 @@ struct MailingVisits: Sendable {
       status: 302, headers: [.location: url.location(), .cacheControl: "private, no-store"])
   }
 
-  /// The address, in which the placeholders have the contact's present values.
-  private func destination(_ template: String, _ message: SentMessage) throws -> String {
+  /// The address, in which the placeholders have the contact's present values; none without a message.
+  private func destination(_ template: String, _ message: SentMessage?) throws -> String {
     guard template.contains("{{"), let text = try? PlaceholderText(template, in: .url) else {
       return template
     }
     var values = PlaceholderValues()
-    if let contact = message.contact,
+    if let message, let contact = message.contact,
       let name = try MailingVisitRows(queries: database).name(of: contact, of: message.account)
     {
       values = name.values
