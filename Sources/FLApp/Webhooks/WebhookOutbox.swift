@@ -44,19 +44,21 @@ public struct WebhookOutbox: Sendable {
         let at = now + .microseconds(start + index)
         return (id: ID<WebhookEventRow>(at: at), at: at, data: try data(subject).text)
       }
-      let rows = events.map { row -> SQL in "(\(row.id), \(account), \(event), \(row.data), \(now))" }
-      _ = try queries.run(
-        "INSERT INTO webhook_events (id, account_id, event, data, created_at) VALUES \(rows.joined(by: ", "))"
-      )
-      for endpoint in endpoints {
-        let deliveries = events.map { row -> SQL in
-          "(\(WebhookDeliveryID(at: row.at)), \(endpoint), \(row.id), \(now), \(now))"
-        }
+      try events.inBatches(weighing: \.data.utf8.count) { events in
+        let rows = events.map { row -> SQL in "(\(row.id), \(account), \(event), \(row.data), \(now))" }
         _ = try queries.run(
-          """
-          INSERT INTO webhook_deliveries (id, endpoint_id, event_id, due_at, created_at)
-          VALUES \(deliveries.joined(by: ", "))
-          """)
+          "INSERT INTO webhook_events (id, account_id, event, data, created_at) VALUES \(rows.joined(by: ", "))"
+        )
+        for endpoint in endpoints {
+          let deliveries = events.map { row -> SQL in
+            "(\(WebhookDeliveryID(at: row.at)), \(endpoint), \(row.id), \(now), \(now))"
+          }
+          _ = try queries.run(
+            """
+            INSERT INTO webhook_deliveries (id, endpoint_id, event_id, due_at, created_at)
+            VALUES \(deliveries.joined(by: ", "))
+            """)
+        }
       }
     }
   }
