@@ -243,6 +243,18 @@ import Testing
     #expect(try !attempt(WebhookOutcome(statusCode: 500), at: start + .seconds(86_400)))
   }
 
+  @Test func whatWasRedeliveredIsGivenUpLikeAllElse() throws {
+    _ = try anna.link()
+    try attempt(WebhookOutcome(statusCode: 200), at: start)
+    let delivery = try #require(deliveries()[0]["id"]?.string)
+    #expect(anna.post(path + "/deliveries/\(delivery)/redeliver").status == 202)
+    try attempt(WebhookOutcome(statusCode: 500), at: start)
+    #expect(deliveries()[0]["status"] == "pending")
+    #expect(anna.patch(path, ["isEnabled": false]).status == 200)
+    #expect(deliveries()[0]["status"] == "failed")
+    #expect(try !attempt(WebhookOutcome(statusCode: 200), at: start + .seconds(86_400)))
+  }
+
   @Test func whatWasDeliveredIsSentAgainAsItWas() throws {
     _ = try anna.link()
     let first = try #require(try queue.claim(for: id, at: start))

@@ -177,7 +177,8 @@ public struct WebhookQueue: Sendable {
       """
       UPDATE webhook_deliveries SET status = \(next == nil ? WebhookDelivery.Status.failed : .pending),
         due_at = \(next ?? now), leased_until = NULL, status_code = \(outcome.statusCode),
-        error = \(outcome.error), response = \(outcome.responseText), duration_ms = \(outcome.milliseconds)
+        error = \(outcome.error), response = \(outcome.responseText), duration_ms = \(outcome.milliseconds),
+        is_asked_for = FALSE
       WHERE id = \(attempt.delivery) AND leased_until = \(attempt.lease) AND status = 'pending'
       """)
   }
