@@ -126,6 +126,18 @@ import Testing
     #expect(try isDue(start + .seconds(1)))
   }
 
+  @Test func whoAsksForPatienceGetsItAlsoWhereAnotherAttemptSucceeds() throws {
+    for _ in 0..<3 { _ = try anna.link() }
+    let first = try #require(try queue.claim(for: id, at: start))
+    let second = try #require(try queue.claim(for: id, at: start))
+    try queue.settle(
+      first, WebhookOutcome(statusCode: 503, retryAfter: .seconds(700)), at: start, jitter: 0)
+    try queue.settle(second, WebhookOutcome(statusCode: 200), at: start, jitter: 0)
+    #expect(anna.get(path)["failingSince"] == JSON.null)
+    #expect(try queue.claim(for: id, at: start + .seconds(699)) == nil)
+    #expect(try queue.claim(for: id, at: start + .seconds(701)) != nil)
+  }
+
   @Test func twoAttemptsRunAtOnceAndOneOfADeadSenderIsMadeAgain() throws {
     for _ in 0..<3 { _ = try anna.link() }
     let first = try #require(try queue.claim(for: id, at: start))

@@ -78,7 +78,7 @@ public struct WebhookQueue: Sendable {
       let endpoint = try queries.row(
         """
         SELECT account_id, url, secret, IF(previous_secret_until > \(now), previous_secret, NULL) AS previous,
-          is_enabled, is_slow OR failing_since IS NOT NULL OR held_until IS NOT NULL AS is_marked
+          is_enabled, COALESCE(held_until > \(now), FALSE) AS is_held
         FROM webhook_endpoints WHERE id = \(id)
         """)
     else { return nil }
@@ -88,6 +88,7 @@ public struct WebhookQueue: Sendable {
         because: WebhookDelivery.endpointDisabled, limit: Self.givenUpAtOnce, at: now)
       return nil
     }
+    guard try !endpoint["is_held"] || isAskedFor else { return nil }
     let (delivery, event): (WebhookDeliveryID, ID<WebhookEventRow>) = (try taken["id"], try taken["event_id"])
     guard
       let message = try queries.row(
@@ -120,7 +121,7 @@ public struct WebhookQueue: Sendable {
       delivery: delivery, endpoint: id, account: account, url: endpoint["url"],
       event: message.event, eventID: event, body: message.bytes,
       number: attempts + 1 - taken["attempts_before"],
-      lease: lease, isAskedFor: isAskedFor, isMarked: endpoint["is_marked"],
+      lease: lease,
       secrets: sealed.compactMap { $0.flatMap { secrets.open($0, of: id) } })
   }
 
@@ -143,11 +144,17 @@ public struct WebhookQueue: Sendable {
     of attempt: WebhookAttempt, _ outcome: WebhookOutcome, on queries: some Queries, at now: Timestamp
   ) throws {
     // The endpoint goes before the delivery, here as where it is disabled: no two wait for each other.
-    if attempt.isMarked || outcome.isSlow {
+    // It is looked at without a lock: where all was well, a success waits for nobody who has the endpoint in hand.
+    let wasInDoubt =
+      try queries.row(
+        """
+        SELECT 1 FROM webhook_endpoints WHERE id = \(attempt.endpoint) AND (is_slow OR failing_since IS NOT NULL)
+        """) != nil
+    if wasInDoubt || outcome.isSlow {
+      // It is left alone for as long as it has asked for, by another attempt, all the same.
       _ = try queries.run(
         """
-        UPDATE webhook_endpoints SET failing_since = NULL, failures = 0, held_until = NULL,
-          is_slow = \(outcome.isSlow)
+        UPDATE webhook_endpoints SET failing_since = NULL, failures = 0, is_slow = \(outcome.isSlow)
         WHERE id = \(attempt.endpoint)
         """)
     }
@@ -306,9 +313,6 @@ public struct WebhookAttempt: Sendable {
   /// Counted from 1, since it was asked for.
   let number: Int
   let lease: Timestamp
-  let isAskedFor: Bool
-  /// The endpoint has a failure noted, which a success takes away.
-  let isMarked: Bool
   /// The secret, and the one before while that signs along; none where they can't be opened.
   let secrets: [WebhookSecret]
 
