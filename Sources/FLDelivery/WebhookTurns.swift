@@ -10,11 +10,14 @@ struct WebhookTurns {
   private static let perAccount = 4
   /// Attempts at once at endpoints that were slow or failed the last time.
   private static let ofDoubtful = 4
+  /// How many of those one account may have.
+  private static let ofDoubtfulPerAccount = 2
 
   private var healthy: [WebhookQueue.Turn] = []
   private var doubtful: [WebhookQueue.Turn] = []
   private var byEndpoint: [WebhookEndpointID: Int] = [:]
   private var byAccount: [AccountID: Int] = [:]
+  private var doubtfulByAccount: [AccountID: Int] = [:]
   private var doubtfulInHand = 0
   private(set) var inHand = 0
 
@@ -42,17 +45,28 @@ struct WebhookTurns {
     return nextDoubtful()
   }
 
+  /// Each may hang to the end of its time: the account that has the fewest of them in hand comes first.
   private mutating func nextDoubtful() -> WebhookQueue.Turn? {
-    guard doubtfulInHand < Self.ofDoubtful, let turn = take(from: \.doubtful, atOnce: 1) else { return nil }
-    doubtfulInHand += 1
-    return turn
+    guard doubtfulInHand < Self.ofDoubtful else { return nil }
+    for held in 0..<Self.ofDoubtfulPerAccount {
+      let inHand = doubtfulByAccount
+      guard let turn = take(from: \.doubtful, atOnce: 1, where: { inHand[$0, default: 0] == held }) else {
+        continue
+      }
+      doubtfulByAccount[turn.account, default: 0] += 1
+      doubtfulInHand += 1
+      return turn
+    }
+    return nil
   }
 
   private mutating func take(
-    from queue: WritableKeyPath<WebhookTurns, [WebhookQueue.Turn]>, atOnce: Int
+    from queue: WritableKeyPath<WebhookTurns, [WebhookQueue.Turn]>, atOnce: Int,
+    where mayHaveOne: (AccountID) -> Bool = { _ in true }
   ) -> WebhookQueue.Turn? {
     let index = self[keyPath: queue].firstIndex {
       byEndpoint[$0.endpoint, default: 0] < atOnce && byAccount[$0.account, default: 0] < Self.perAccount
+        && mayHaveOne($0.account)
     }
     guard let index else { return nil }
     let turn = self[keyPath: queue].remove(at: index)
@@ -66,13 +80,18 @@ struct WebhookTurns {
   /// Ends an attempt. One that found nothing, or did not go well, waits until it is known anew what is due.
   mutating func end(_ turn: WebhookQueue.Turn, isGoingOn: Bool) {
     inHand -= 1
-    if turn.isDoubtful { doubtfulInHand -= 1 }
-    byEndpoint[turn.endpoint] = byEndpoint[turn.endpoint].flatMap { $0 > 1 ? $0 - 1 : nil }
-    byAccount[turn.account] = byAccount[turn.account].flatMap { $0 > 1 ? $0 - 1 : nil }
+    Self.lower(&byEndpoint[turn.endpoint])
+    Self.lower(&byAccount[turn.account])
+    if turn.isDoubtful {
+      doubtfulInHand -= 1
+      Self.lower(&doubtfulByAccount[turn.account])
+    }
     guard !isGoingOn else { return }
     healthy.removeAll { $0.endpoint == turn.endpoint }
     doubtful.removeAll { $0.endpoint == turn.endpoint }
   }
+
+  private static func lower(_ count: inout Int?) { count = count.flatMap { $0 > 1 ? $0 - 1 : nil } }
 
   /// Takes up nothing more.
   mutating func stop() { (healthy, doubtful) = ([], []) }

@@ -138,6 +138,27 @@ import Testing
     #expect(try queue.claim(for: id, at: start + .seconds(701)) != nil)
   }
 
+  @Test func thoseInDoubtAreTriedInTheOrderOfTheirLastAttempts() throws {
+    let other = anna.post("/api/webhooks", ["url": "https://h.example/", "events": ["link.created"]])
+    let second = try #require(WebhookEndpointID(try other.string("id")))
+    for _ in 0..<2 { _ = try anna.link() }
+    func order(at time: Timestamp) throws -> [WebhookEndpointID] {
+      try queue.turns(at: time).map(\.endpoint).filter { [id, second].contains($0) }
+    }
+    func fail(_ endpoint: WebhookEndpointID, at time: Timestamp) throws {
+      let attempt = try #require(try queue.claim(for: endpoint, at: time))
+      try queue.settle(attempt, WebhookOutcome(failure: "x"), at: time, jitter: 0)
+    }
+    try fail(id, at: start)
+    try fail(second, at: start + .seconds(1))
+    // Not by what has waited longest, which is for the same one again and again.
+    try house.app.database.run(
+      "UPDATE webhook_deliveries SET due_at = \(start - .seconds(3600)) WHERE endpoint_id = \(second)")
+    #expect(try order(at: start + .seconds(10)) == [id, second])
+    try fail(id, at: start + .seconds(10))
+    #expect(try order(at: start + .seconds(10)) == [second, id])
+  }
+
   @Test func twoAttemptsRunAtOnceAndOneOfADeadSenderIsMadeAgain() throws {
     for _ in 0..<3 { _ = try anna.link() }
     let first = try #require(try queue.claim(for: id, at: start))

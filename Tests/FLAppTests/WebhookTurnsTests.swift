@@ -39,10 +39,27 @@ import Testing
     var turns = WebhookTurns()
     let slow = (0..<20).map { _ in turn(isDoubtful: true) }
     turns.refresh(slow)
-    #expect(take(&turns, 8).count == 4)
+    #expect(take(&turns, 8).map(\.endpoint) == slow[..<4].map(\.endpoint))
     let healthy = turn()
     turns.refresh(slow + [healthy])
     #expect(take(&turns, 8).map(\.endpoint) == [healthy.endpoint, healthy.endpoint])
+  }
+
+  @Test func anAccountWithManySlowOnesHoldsUpNoOther() {
+    var turns = WebhookTurns()
+    let greedy = AccountID(at: .now)
+    turns.refresh((0..<25).map { _ in turn(of: greedy, isDoubtful: true) } + [turn(isDoubtful: true)])
+    let taken = take(&turns, 8)
+    #expect(taken.count { $0.account == greedy } == 2 && taken.count == 3)
+    // Who has none in hand comes before who has some, wherever it stands.
+    let (second, third) = (AccountID(at: .now), turn(isDoubtful: true))
+    turns = WebhookTurns()
+    turns.refresh([greedy, greedy, greedy, second, second].map { turn(of: $0, isDoubtful: true) })
+    let four = take(&turns, 8)
+    #expect(four.map(\.account) == [greedy, second, greedy, second])
+    turns.refresh((0..<5).map { _ in turn(of: greedy, isDoubtful: true) } + [third])
+    turns.end(four[0], isGoingOn: false)
+    #expect(turns.next()?.endpoint == third.endpoint && turns.next() == nil)
   }
 
   @Test func theSlowComeToTheirTurn() {

@@ -85,7 +85,8 @@ struct WebhookEndpointRows {
   /// Writes what its owner can change. `isFresh` forgets how it did lately.
   func update(_ endpoint: WebhookEndpoint, isFresh: Bool, at now: Timestamp) throws {
     let fresh: SQL =
-      isFresh ? ", failing_since = NULL, failures = 0, held_until = NULL, is_slow = FALSE" : ""
+      isFresh
+      ? ", failing_since = NULL, failures = 0, held_until = NULL, is_slow = FALSE, doubted_at = NULL" : ""
     _ = try queries.run(
       """
       UPDATE webhook_endpoints SET url = \(endpoint.url), description = \(endpoint.description),

@@ -35,8 +35,8 @@ public struct WebhookQueue: Sendable {
     public let isDoubtful: Bool
   }
 
-  /// The endpoints for which something is due, the healthy ones first, then by age. It costs one step in an index for
-  /// each endpoint, however much waits for it. (A grouped minimum does too, but MariaDB reads all that waits from the
+  /// The endpoints for which something is due: the healthy ones first, by age, then those in doubt, by when they were
+  /// tried last. It costs one step in an index for each endpoint, however much waits for it. (A grouped minimum does too, but MariaDB reads all that waits from the
   /// second run of the prepared statement on.)
   /// - Throws: `DatabaseError`.
   public func turns(at now: Timestamp) throws -> [Turn] { try Self.turns(at: now, on: database) }
@@ -48,7 +48,7 @@ public struct WebhookQueue: Sendable {
         (SELECT d.due_at FROM webhook_deliveries d FORCE INDEX (webhook_deliveries_due)
           WHERE d.endpoint_id = e.id AND d.status = 'pending' ORDER BY d.due_at LIMIT 1) AS due_at
       FROM webhook_endpoints e WHERE e.held_until IS NULL OR e.held_until <= \(now)
-      HAVING due_at <= \(now) ORDER BY is_doubtful, due_at LIMIT 10000
+      HAVING due_at <= \(now) ORDER BY is_doubtful, e.doubted_at, due_at LIMIT 10000
       """
     ).map {
       try Turn(endpoint: $0["id"], account: $0["account_id"], isDoubtful: $0["is_doubtful"])
@@ -152,9 +152,11 @@ public struct WebhookQueue: Sendable {
         """) != nil
     if wasInDoubt || outcome.isSlow {
       // It is left alone for as long as it has asked for, by another attempt, all the same.
+      let doubtedAt = outcome.isSlow ? now : nil
       _ = try queries.run(
         """
-        UPDATE webhook_endpoints SET failing_since = NULL, failures = 0, is_slow = \(outcome.isSlow)
+        UPDATE webhook_endpoints SET failing_since = NULL, failures = 0, is_slow = \(outcome.isSlow),
+          doubted_at = \(doubtedAt)
         WHERE id = \(attempt.endpoint)
         """)
     }
@@ -198,7 +200,7 @@ public struct WebhookQueue: Sendable {
     _ = try queries.run(
       """
       UPDATE webhook_endpoints SET failing_since = COALESCE(failing_since, \(now)), failures = failures + 1,
-        is_slow = \(outcome.isSlow), held_until = COALESCE(\(hold), held_until)
+        is_slow = \(outcome.isSlow), doubted_at = \(now), held_until = COALESCE(\(hold), held_until)
       WHERE id = \(id)
       """)
     guard
