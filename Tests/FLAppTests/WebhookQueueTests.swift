@@ -135,6 +135,9 @@ import Testing
     try queue.settle(second, WebhookOutcome(statusCode: 200), at: start, jitter: 0)
     #expect(anna.get(path)["failingSince"] == JSON.null)
     #expect(try queue.claim(for: id, at: start + .seconds(699)) == nil)
+    // The third was due at once, and is shown to wait as well.
+    let next = try #require(deliveries()[0]["nextAttemptAt"]?.string.flatMap { Timestamp(rfc3339: $0) })
+    #expect(next >= start + .seconds(699))
     #expect(try queue.claim(for: id, at: start + .seconds(701)) != nil)
   }
 
@@ -286,6 +289,18 @@ import Testing
     #expect(anna.patch(path, ["isEnabled": false]).status == 200)
     #expect(deliveries()[0]["status"] == "failed")
     #expect(try !attempt(WebhookOutcome(statusCode: 200), at: start + .seconds(86_400)))
+  }
+
+  @Test func whatADeadSenderHadInHandHasATimeAgain() throws {
+    _ = try anna.link()
+    _ = try #require(try queue.claim(for: id, at: .now))
+    #expect(deliveries()[0]["nextAttemptAt"] == .null)
+    try house.app.database.run(
+      """
+      UPDATE webhook_deliveries SET leased_until = leased_until - INTERVAL 2 MINUTE,
+        due_at = due_at - INTERVAL 2 MINUTE WHERE endpoint_id = \(id)
+      """)
+    #expect(deliveries()[0]["nextAttemptAt"]?.string != nil)
   }
 
   @Test func whatWasDeliveredIsSentAgainAsItWas() throws {

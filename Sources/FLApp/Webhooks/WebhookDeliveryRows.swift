@@ -9,11 +9,18 @@ struct WebhookDeliveryRows {
   let reach: WebhookReach
   let queries: any Queries
 
-  private static let columns: SQL = """
+  /// Rows that one statement gives up: a lock lasts for no longer.
+  static let batch = 5000
+
+  private func columns(at now: Timestamp) -> SQL {
+    """
     d.id, d.event_id, ev.event, d.status, d.attempts, d.status_code, d.error, d.response, d.duration_ms,
     d.created_at, d.attempted_at, d.delivered_at,
-    IF(d.status = 'pending' AND d.leased_until IS NULL, d.due_at, NULL) AS next_attempt_at
+    IF(d.status = 'pending' AND (d.leased_until IS NULL OR d.leased_until <= \(now)), GREATEST(d.due_at,
+      COALESCE((SELECT e.held_until FROM webhook_endpoints e WHERE e.id = d.endpoint_id), d.due_at)), NULL)
+      AS next_attempt_at
     """
+  }
   private static let source: SQL = "webhook_deliveries d JOIN webhook_events ev ON ev.id = d.event_id"
 
   private func condition(_ status: WebhookDelivery.Status? = nil) -> SQL {
@@ -27,15 +34,15 @@ struct WebhookDeliveryRows {
   }
 
   /// Deliveries from the newest on, those before `cursor`.
-  func list(_ status: WebhookDelivery.Status?, before cursor: WebhookDeliveryID?, limit: Int) throws
-    -> [WebhookDelivery]
-  {
+  func list(
+    _ status: WebhookDelivery.Status?, before cursor: WebhookDeliveryID?, limit: Int, at now: Timestamp
+  ) throws -> [WebhookDelivery] {
     var condition = condition(status)
     if let cursor { condition = condition + " AND d.id < \(cursor)" }
     // In their order by the index, and not sorted, however many there are.
     return try queries.rows(
       """
-      SELECT \(Self.columns)
+      SELECT \(columns(at: now))
       FROM webhook_deliveries d FORCE INDEX (webhook_deliveries_endpoint)
       STRAIGHT_JOIN webhook_events ev ON ev.id = d.event_id
       WHERE \(condition) ORDER BY d.id DESC LIMIT \(limit)
@@ -48,8 +55,8 @@ struct WebhookDeliveryRows {
     return try queries.row("SELECT COUNT(*) AS n FROM \(source) WHERE \(condition(status))")?["n"] ?? 0
   }
 
-  func find(_ id: WebhookDeliveryID) throws -> WebhookDelivery? {
-    try queries.row("SELECT \(Self.columns) FROM \(Self.source) WHERE d.id = \(id) AND \(condition())")
+  func find(_ id: WebhookDeliveryID, at now: Timestamp) throws -> WebhookDelivery? {
+    try queries.row("SELECT \(columns(at: now)) FROM \(Self.source) WHERE d.id = \(id) AND \(condition())")
       .map(WebhookDelivery.init)
   }
 

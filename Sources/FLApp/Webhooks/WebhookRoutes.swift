@@ -152,7 +152,7 @@ struct WebhookRoutes {
     _ call: Call, _ id: WebhookEndpointID, _ status: WebhookDelivery.Status?, _ limit: Int, _ cursor: Cursor?
   ) throws -> Page<WebhookDelivery> {
     let rows = try deliveries(call, id)
-    let deliveries = try rows.list(status, before: cursor?.id(), limit: limit + 1)
+    let deliveries = try rows.list(status, before: cursor?.id(), limit: limit + 1, at: call.now)
     return try Page(deliveries, limit: limit, total: rows.count(status)) { Cursor(id: $0.id) }
   }
 
@@ -160,7 +160,8 @@ struct WebhookRoutes {
     -> WebhookDeliveryWithBody
   {
     let rows = try deliveries(call, id)
-    guard let delivery = try rows.find(delivery), let message = try rows.message(of: delivery) else {
+    guard let delivery = try rows.find(delivery, at: call.now), let message = try rows.message(of: delivery)
+    else {
       throw Problem.notFound
     }
     return WebhookDeliveryWithBody(delivery: delivery, body: try JSON(reading: message.bytes))

@@ -115,7 +115,7 @@ struct WebhookService: Sendable {
       let rows = WebhookDeliveryRows(endpoint: id, reach: owner.reach, queries: endpoints.queries)
       let data: JSON = ["webhookId": .string(id.description), "message": "This is a test."]
       let delivery = try rows.insertTest(account: owner.account, data: data, at: now)
-      guard let made = try rows.find(delivery) else { throw Problem.notFound }
+      guard let made = try rows.find(delivery, at: now) else { throw Problem.notFound }
       return made
     }
   }
@@ -127,10 +127,10 @@ struct WebhookService: Sendable {
   {
     try locked(id, owner) { endpoints, _ in
       let rows = WebhookDeliveryRows(endpoint: id, reach: owner.reach, queries: endpoints.queries)
-      guard try rows.find(delivery) != nil else { throw Problem.notFound }
+      guard try rows.find(delivery, at: now) != nil else { throw Problem.notFound }
       try endpoints.release(id)
       try rows.askAgain(delivery, at: now)
-      guard let queued = try rows.find(delivery) else { throw Problem.notFound }
+      guard let queued = try rows.find(delivery, at: now) else { throw Problem.notFound }
       return queued
     }
   }
