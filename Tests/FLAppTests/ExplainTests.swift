@@ -227,6 +227,7 @@ final class Listener: Queries {
     }
     let rows = WebhookDeliveryRows(endpoint: id, reach: .all, queries: listener)
     #expect(try rows.list(nil, before: nil, limit: 26, at: .now).count == 26)
+    #expect(try rows.list(.failed, before: nil, limit: 26, at: .now).isEmpty)
     #expect(try WebhookQueue.purge(limit: 10, on: listener, at: .now) >= 0)
     for statement in listener.heard + claims {
       for step in try database.rows("EXPLAIN \(statement)") {
@@ -235,6 +236,12 @@ final class Listener: Queries {
         #expect(!isLarge || !["ALL", "index"].contains(type), "\(statement)")
       }
     }
+    // What has failed is found among a hundred thousand that have not, in its order.
+    let failed = try #require(listener.heard.first { "\($0)".contains("webhook_deliveries_status") })
+    let step = try #require(
+      try database.rows("EXPLAIN \(failed)").first { try $0["table"] as String? == "d" })
+    let (failedKey, failedExtra): (String?, String?) = try (step["key"], step["Extra"])
+    #expect(failedKey == "webhook_deliveries_status" && failedExtra?.contains("filesort") == false)
     // One look for each endpoint, however much waits: the first in the order of the index.
     let plan = try database.rows("EXPLAIN \(listener.heard[0])")
     let (type, key, extra): (String?, String?, String?) = try (

@@ -40,10 +40,11 @@ struct WebhookDeliveryRows {
     var condition = condition(status)
     if let cursor { condition = condition + " AND d.id < \(cursor)" }
     // In their order by the index, and not sorted, however many there are.
+    let index: SQL = status == nil ? "webhook_deliveries_endpoint" : "webhook_deliveries_status"
     return try queries.rows(
       """
       SELECT \(columns(at: now))
-      FROM webhook_deliveries d FORCE INDEX (webhook_deliveries_endpoint)
+      FROM webhook_deliveries d FORCE INDEX (\(index))
       STRAIGHT_JOIN webhook_events ev ON ev.id = d.event_id
       WHERE \(condition) ORDER BY d.id DESC LIMIT \(limit)
       """
