@@ -42,7 +42,7 @@ public struct WebhookDelivery: Sendable {
       .init("error", \.error, error), .init("response", \.response, response),
       .init("durationMs", \.durationMilliseconds, .optional(.count)),
       .init("createdAt", \.createdAt, .timestamp), .init("attemptedAt", \.attemptedAt, time),
-      .init("deliveredAt", \.deliveredAt, time), .init("nextAttemptAt", \.nextAttemptAt, next),
+      .init("deliveredAt", \.deliveredAt, delivered), .init("nextAttemptAt", \.nextAttemptAt, next),
     ]
   }
 
@@ -55,6 +55,8 @@ public struct WebhookDelivery: Sendable {
   private static let response: Shape<String?> = Shape<String?>.optional(.string).described(
     "The beginning of the last answer.")
   private static let time: Shape<Timestamp?> = .optional(.timestamp)
+  private static let delivered: Shape<Timestamp?> = Shape<Timestamp?>.optional(.timestamp).described(
+    "When it was taken the last time; it stays where the event is sent once more.")
   private static let next: Shape<Timestamp?> = Shape<Timestamp?>.optional(.timestamp).described(
     "Null while it is being attempted, and where it is not attempted any more.")
 }

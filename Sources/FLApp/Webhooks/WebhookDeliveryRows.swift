@@ -68,14 +68,14 @@ struct WebhookDeliveryRows {
     ).map(WebhookMessage.init)
   }
 
-  /// Has an event delivered once more, from now on and by the whole schedule. One that is in hand just now stays so.
-  func askAgain(_ id: WebhookDeliveryID, at now: Timestamp) throws {
-    _ = try queries.run(
+  /// Has an event delivered once more, from now on and by the whole schedule; false where it is in hand just now.
+  func askAgain(_ id: WebhookDeliveryID, at now: Timestamp) throws -> Bool {
+    try queries.run(
       """
       UPDATE webhook_deliveries SET status = 'pending', attempts_before = attempts, is_asked_for = TRUE,
-        due_at = \(now), leased_until = NULL, delivered_at = NULL
+        due_at = \(now), leased_until = NULL
       WHERE id = \(id) AND endpoint_id = \(endpoint) AND (leased_until IS NULL OR leased_until <= \(now))
-      """)
+      """) == 1
   }
 
   /// Queues a test for this endpoint alone.

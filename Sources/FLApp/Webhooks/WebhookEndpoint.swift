@@ -33,6 +33,12 @@ public struct WebhookEndpoint: Sendable {
   /// Whether it gets nothing but what tells of payments.
   var isOfPayments: Bool { !subscriptions.isEmpty && subscriptions.allSatisfy(\.isOfPayments) }
 
+  /// Whether it is sent `event` where that happens, or is asked for.
+  func wants(_ event: String) -> Bool {
+    event == WebhookEvent.test
+      || subscriptions.contains { $0 == .all || $0.rawValue == event }
+  }
+
   var tag: EntityTag {
     EntityTag(version: version, state: failingSince.map { "f\($0.seconds)" } ?? "")
   }

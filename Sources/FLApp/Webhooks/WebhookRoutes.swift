@@ -111,8 +111,10 @@ struct WebhookRoutes {
         tag: "Webhooks", summary: "Send an event once more",
         description: """
           The same event with the same `webhook-id`, also where it was delivered before. It is tried by the whole \
-          schedule anew; where the webhook is disabled, once.
-          """, .path("id", .id(), "The webhook's id."), .path("deliveryId", .id(), "The delivery's id."),
+          schedule anew; where the webhook is disabled, once. What is being attempted just now, or is not among the \
+          webhook's events any more, is refused.
+          """, problems: [409], .path("id", .id(), "The webhook's id."),
+        .path("deliveryId", .id(), "The delivery's id."),
         reply: .accepted(WebhookDelivery.shape),
         handler: { call, id, delivery in
           try webhooks.redeliver(delivery, of: id, owner(call), at: call.now)

@@ -121,15 +121,20 @@ struct WebhookService: Sendable {
   }
 
   /// Has an event delivered once more.
-  /// - Throws: `Problem` 404.
+  /// - Throws: `Problem` 404, or 409 where it is being sent just now, or the endpoint does not want it any more.
   func redeliver(_ delivery: WebhookDeliveryID, of id: WebhookEndpointID, _ owner: Owner, at now: Timestamp)
     throws -> WebhookDelivery
   {
-    try locked(id, owner) { endpoints, _ in
+    try locked(id, owner) { endpoints, endpoint in
       let rows = WebhookDeliveryRows(endpoint: id, reach: owner.reach, queries: endpoints.queries)
-      guard try rows.find(delivery, at: now) != nil else { throw Problem.notFound }
+      guard let found = try rows.find(delivery, at: now) else { throw Problem.notFound }
+      guard endpoint.wants(found.event) else {
+        throw Problem.conflict("The webhook does not want this event any more: add it to its events first.")
+      }
+      guard try rows.askAgain(delivery, at: now) else {
+        throw Problem.conflict("This delivery is being attempted just now.")
+      }
       try endpoints.release(id)
-      try rows.askAgain(delivery, at: now)
       guard let queued = try rows.find(delivery, at: now) else { throw Problem.notFound }
       return queued
     }
