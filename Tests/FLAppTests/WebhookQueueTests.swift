@@ -291,6 +291,29 @@ import Testing
     #expect(try !attempt(WebhookOutcome(statusCode: 200), at: start + .seconds(86_400)))
   }
 
+  @Test func aDeletedEndpointIsHiddenAtOnceAndTakenAwayByTheSender() throws {
+    _ = try anna.link()
+    #expect(anna.post(path + "/test").status == 202)
+    let held = try #require(try queue.claim(for: id, at: start))
+    #expect(anna.delete(path).status == 204)
+    for answer in [
+      anna.get(path), anna.get(path + "/deliveries"), anna.patch(path, ["isEnabled": true]),
+      anna.delete(path),
+      anna.post(path + "/test"), anna.post(path + "/rotate-secret"),
+    ] { #expect(answer.status == 404) }
+    #expect(anna.get("/api/webhooks")["total"] == 0)
+    #expect(try queue.claim(for: id, at: start) == nil)
+    #expect(try !queue.turns(at: start + .seconds(70)).contains { $0.endpoint == id })
+    _ = try anna.link()
+    let left: SQL = "SELECT COUNT(*) FROM webhook_deliveries WHERE endpoint_id = \(id)"
+    #expect(try house.count(left) == 2)
+    try queue.purge(at: .now)
+    #expect(try house.count(left) == 0)
+    #expect(try house.count("SELECT COUNT(*) FROM webhook_endpoints WHERE id = \(id)") == 0)
+    // An attempt that was under way meanwhile ends without harm.
+    try queue.settle(held, WebhookOutcome(statusCode: 500), at: start, jitter: 0)
+  }
+
   @Test func whatADeadSenderHadInHandHasATimeAgain() throws {
     _ = try anna.link()
     _ = try #require(try queue.claim(for: id, at: .now))

@@ -123,11 +123,6 @@ struct WebhookDeliveryRows {
       WHERE id IN (\(ids)) AND status = 'pending' AND (leased_until IS NULL OR leased_until <= \(now))
       """)
   }
-
-  /// Takes up to `limit` deliveries away; answers how many.
-  func delete(limit: Int) throws -> Int {
-    try queries.run("DELETE FROM webhook_deliveries WHERE endpoint_id = \(endpoint) LIMIT \(limit)")
-  }
 }
 
 extension WebhookDelivery {

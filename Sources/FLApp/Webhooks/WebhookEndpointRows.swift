@@ -22,10 +22,10 @@ struct WebhookEndpointRows {
 
   private var condition: SQL {
     switch reach {
-    case .all: "e.account_id = \(account)"
+    case .all: "e.account_id = \(account) AND e.deleted_at IS NULL"
     case .payments:
       """
-      e.account_id = \(account) AND NOT EXISTS
+      e.account_id = \(account) AND e.deleted_at IS NULL AND NOT EXISTS
         (SELECT 1 FROM webhook_subscriptions s WHERE s.endpoint_id = e.id AND s.event NOT LIKE 'payment.%')
         AND EXISTS (SELECT 1 FROM webhook_subscriptions s WHERE s.endpoint_id = e.id)
       """
@@ -68,7 +68,7 @@ struct WebhookEndpointRows {
       INSERT INTO webhook_endpoints (id, account_id, url, description, is_enabled, secret, created_at, updated_at)
       SELECT \(endpoint.id), \(account), \(endpoint.url), \(endpoint.description), \(endpoint.isEnabled), \(secret),
         \(endpoint.createdAt), \(endpoint.updatedAt) FROM DUAL
-      WHERE (SELECT COUNT(*) FROM webhook_endpoints e WHERE e.account_id = \(account))
+      WHERE (SELECT COUNT(*) FROM webhook_endpoints e WHERE e.account_id = \(account) AND e.deleted_at IS NULL)
         < \(WebhookEndpoint.mostPerAccount)
       """)
     guard made == 1 else { return false }
@@ -126,19 +126,14 @@ struct WebhookEndpointRows {
       """)
   }
 
-  /// Has nothing more queued for a locked endpoint, which is about to go.
-  func retire(_ id: WebhookEndpointID, at now: Timestamp) throws {
+  /// Marks a locked endpoint as deleted: nobody sees it any more, and it gets nothing.
+  func delete(_ id: WebhookEndpointID, at now: Timestamp) throws {
     try unsubscribe(id)
     _ = try queries.run(
       """
-      UPDATE webhook_endpoints SET is_enabled = FALSE, disabled_reason = NULL, version = version + 1,
-        updated_at = \(now)
+      UPDATE webhook_endpoints SET is_enabled = FALSE, deleted_at = \(now)
       WHERE id = \(id) AND account_id = \(account)
       """)
-  }
-
-  func delete(_ id: WebhookEndpointID) throws {
-    _ = try queries.run("DELETE FROM webhook_endpoints WHERE id = \(id) AND account_id = \(account)")
   }
 }
 

@@ -47,7 +47,7 @@ public struct WebhookQueue: Sendable {
       SELECT e.id, e.account_id, e.is_slow OR e.failing_since IS NOT NULL AS is_doubtful,
         (SELECT d.due_at FROM webhook_deliveries d FORCE INDEX (webhook_deliveries_due)
           WHERE d.endpoint_id = e.id AND d.status = 'pending' ORDER BY d.due_at LIMIT 1) AS due_at
-      FROM webhook_endpoints e WHERE e.held_until IS NULL OR e.held_until <= \(now)
+      FROM webhook_endpoints e WHERE e.deleted_at IS NULL AND (e.held_until IS NULL OR e.held_until <= \(now))
       HAVING due_at <= \(now) ORDER BY is_doubtful, e.doubted_at, due_at LIMIT 10000
       """
     ).map {
@@ -79,7 +79,7 @@ public struct WebhookQueue: Sendable {
         """
         SELECT account_id, url, secret, IF(previous_secret_until > \(now), previous_secret, NULL) AS previous,
           is_enabled, COALESCE(held_until > \(now), FALSE) AS is_held
-        FROM webhook_endpoints WHERE id = \(id)
+        FROM webhook_endpoints WHERE id = \(id) AND deleted_at IS NULL
         """)
     else { return nil }
     let isAskedFor: Bool = try taken["is_asked_for"]
@@ -280,9 +280,26 @@ public struct WebhookQueue: Sendable {
       on: queries, at: now)
   }
 
-  /// Takes away events of more than 30 days and their deliveries, a bounded part of them; those that wait stay.
+  /// Takes away deleted endpoints with the log of their deliveries, and events of more than 30 days with theirs, a
+  /// bounded part of either. What waits for an endpoint that is there stays.
   func purge(at now: Timestamp) throws {
     for _ in 0..<20 where try Self.purge(limit: 1000, on: database, at: now) < 1000 { break }
+  }
+
+  private func purgeDeleted(steps: Int, limit: Int) throws {
+    let deleted: [WebhookEndpointID] = try database.rows(
+      "SELECT id FROM webhook_endpoints WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT \(steps)"
+    ).map { try $0["id"] }
+    var left = steps
+    for id in deleted {
+      var taken = limit
+      while taken == limit {
+        guard left > 0 else { return }
+        left -= 1
+        taken = try database.run("DELETE FROM webhook_deliveries WHERE endpoint_id = \(id) LIMIT \(limit)")
+      }
+      _ = try database.run("DELETE FROM webhook_endpoints WHERE id = \(id) AND deleted_at IS NOT NULL")
+    }
   }
 
   static func purge(limit: Int, on queries: some Queries, at now: Timestamp) throws -> Int {

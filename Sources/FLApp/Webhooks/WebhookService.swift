@@ -82,15 +82,12 @@ struct WebhookService: Sendable {
     return new
   }
 
-  /// Takes an endpoint away, and the log of its deliveries: in pieces, of which there may be many.
+  /// Takes an endpoint away. The log of its deliveries, of which there may be many, goes with the sender's purge.
   /// - Throws: `Problem` 404 or 412.
   func delete(_ id: WebhookEndpointID, _ owner: Owner, if preconditions: Preconditions, at now: Timestamp)
     throws
   {
-    try locked(id, owner, preconditions) { rows, _ in try rows.retire(id, at: now) }
-    let deliveries = WebhookDeliveryRows(endpoint: id, reach: .all, queries: database)
-    try repeating { try deliveries.delete(limit: $0) }
-    try rows(owner, database).delete(id)
+    try locked(id, owner, preconditions) { rows, _ in try rows.delete(id, at: now) }
   }
 
   /// Gives an endpoint another secret.
