@@ -291,6 +291,37 @@ import Testing
     #expect(try !attempt(WebhookOutcome(statusCode: 200), at: start + .seconds(86_400)))
   }
 
+  @Test func whatIsNotWantedAnyMoreIsNotSentAlsoWhereItIsAskedFor() throws {
+    for _ in 0..<2 { _ = try anna.link() }
+    try attempt(WebhookOutcome(statusCode: 200), at: start)
+    let delivered = try #require(deliveries().last?["id"]?.string)
+    #expect(anna.post(path + "/deliveries/\(delivered)/redeliver").status == 202)
+    #expect(anna.patch(path, ["events": ["payment.failed"]]).status == 200)
+    #expect(Set(JSON.texts(deliveries(), "status")) == ["failed"])
+    let again = anna.post(path + "/deliveries/\(delivered)/redeliver")
+    #expect(again.status == 409 && again.text.contains("does not want"))
+    // Nor where it was not given up at once, of which there may be more than go into one statement.
+    try house.app.database.run(
+      "UPDATE webhook_deliveries SET status = 'pending', is_asked_for = TRUE WHERE endpoint_id = \(id)")
+    #expect(try queue.claim(for: id, at: start) == nil)
+    #expect(Set(JSON.texts(deliveries(), "status")) == ["failed"])
+    #expect(anna.post(path + "/test").status == 202)
+    #expect(try attempt(WebhookOutcome(statusCode: 200), at: start))
+  }
+
+  @Test func enablingSendsNothingOfABacklog() throws {
+    _ = try anna.link()
+    try attempt(WebhookOutcome(statusCode: 410), at: start)
+    // More than was given up at once.
+    try house.app.database.run(
+      "UPDATE webhook_deliveries SET status = 'pending', due_at = \(start) WHERE endpoint_id = \(id)")
+    #expect(anna.patch(path, ["isEnabled": true]).status == 200)
+    #expect(deliveries()[0]["status"] == "failed")
+    _ = try anna.link()
+    #expect(anna.patch(path, ["isEnabled": true]).status == 200)
+    #expect(deliveries()[0]["status"] == "pending")
+  }
+
   @Test func aDeletedEndpointIsHiddenAtOnceAndTakenAwayByTheSender() throws {
     _ = try anna.link()
     #expect(anna.post(path + "/test").status == 202)

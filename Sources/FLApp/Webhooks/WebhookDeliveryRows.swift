@@ -94,26 +94,27 @@ struct WebhookDeliveryRows {
     return id
   }
 
-  /// Gives up up to `limit` of those that wait, but for what was asked for; answers how many.
-  func giveUpWaiting(because reason: String, limit: Int, at now: Timestamp) throws -> Int {
+  /// Gives up a batch of those that wait for an endpoint that is disabled, but for what was asked for; answers how many.
+  func giveUpWaiting(at now: Timestamp) throws -> Int {
     try queries.run(
       """
-      UPDATE webhook_deliveries SET status = 'failed', error = \(reason), leased_until = NULL
+      UPDATE webhook_deliveries SET status = 'failed', error = \(WebhookDelivery.endpointDisabled),
+        leased_until = NULL
       WHERE status = 'pending' AND endpoint_id = \(endpoint) AND NOT is_asked_for
         AND (leased_until IS NULL OR leased_until <= \(now))
-      LIMIT \(limit)
+      LIMIT \(Self.batch)
       """)
   }
 
-  /// Gives up up to `limit` of those that wait for events that the endpoint does not want any more; answers how many.
-  func giveUpUnwanted(limit: Int, at now: Timestamp) throws -> Int {
+  /// Gives up a batch of those that wait with events that the endpoint does not want any more; answers how many.
+  func giveUpUnwanted(at now: Timestamp) throws -> Int {
     let ids: [WebhookDeliveryID] = try queries.rows(
       """
       SELECT d.id FROM \(Self.source) WHERE d.status = 'pending' AND d.endpoint_id = \(endpoint)
         AND (d.leased_until IS NULL OR d.leased_until <= \(now)) AND ev.event <> \(WebhookEvent.test)
         AND NOT EXISTS (SELECT 1 FROM webhook_subscriptions s WHERE s.account_id = ev.account_id
           AND s.event IN (ev.event, '*') AND s.endpoint_id = d.endpoint_id)
-      LIMIT \(limit)
+      LIMIT \(Self.batch)
       """
     ).map { try $0["id"] }
     guard !ids.isEmpty else { return 0 }

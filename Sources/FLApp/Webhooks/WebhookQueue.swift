@@ -11,8 +11,6 @@ public struct WebhookQueue: Sendable {
   public static let lease = Duration.seconds(60)
   /// How many attempts at an endpoint run at once.
   public static let inFlight = 2
-  /// How many that wait are given up by one statement.
-  private static let givenUpAtOnce = 5000
 
   private let database: Database
   private let secrets: WebhookSecrets
@@ -55,7 +53,8 @@ public struct WebhookQueue: Sendable {
     }
   }
 
-  /// Takes the oldest delivery that is due for an endpoint; nil where there is none, or enough is under way.
+  /// Takes the oldest delivery that is due for an endpoint; nil where there is none, enough is under way, or it wants to
+  /// be left alone. What it does not want, or would get although it is disabled, is given up, a batch at a time.
   /// - Throws: `DatabaseError`.
   public func claim(for endpoint: WebhookEndpointID, at now: Timestamp) throws -> WebhookAttempt? {
     try database.transaction { try claim(for: endpoint, on: $0, at: now) }
@@ -83,9 +82,9 @@ public struct WebhookQueue: Sendable {
         """)
     else { return nil }
     let isAskedFor: Bool = try taken["is_asked_for"]
+    let waiting = WebhookDeliveryRows(endpoint: id, reach: .all, queries: queries)
     guard try endpoint["is_enabled"] || isAskedFor else {
-      _ = try WebhookDeliveryRows(endpoint: id, reach: .all, queries: queries).giveUpWaiting(
-        because: WebhookDelivery.endpointDisabled, limit: Self.givenUpAtOnce, at: now)
+      _ = try waiting.giveUpWaiting(at: now)
       return nil
     }
     guard try !endpoint["is_held"] || isAskedFor else { return nil }
@@ -98,14 +97,10 @@ public struct WebhookQueue: Sendable {
     let account: AccountID = try endpoint["account_id"]
     // An endpoint that was narrowed gets nothing that waited from before.
     guard
-      try isAskedFor || message.event == WebhookEvent.test
+      try message.event == WebhookEvent.test
         || wants(message.event, endpoint: id, account: account, on: queries)
     else {
-      _ = try queries.run(
-        """
-        UPDATE webhook_deliveries SET status = 'failed', error = \(WebhookDelivery.unwanted), leased_until = NULL
-        WHERE id = \(delivery)
-        """)
+      _ = try waiting.giveUpUnwanted(at: now)
       return nil
     }
     let lease = now + Self.lease
@@ -252,8 +247,7 @@ public struct WebhookQueue: Sendable {
         """)
     else { return }
     // What is left is given up as its turn comes.
-    _ = try WebhookDeliveryRows(endpoint: id, reach: .all, queries: queries).giveUpWaiting(
-      because: WebhookDelivery.endpointDisabled, limit: Self.givenUpAtOnce, at: now)
+    _ = try WebhookDeliveryRows(endpoint: id, reach: .all, queries: queries).giveUpWaiting(at: now)
     let since: Timestamp? = try row["failing_since"]
     let why =
       switch reason {
@@ -283,6 +277,7 @@ public struct WebhookQueue: Sendable {
   /// Takes away deleted endpoints with the log of their deliveries, and events of more than 30 days with theirs, a
   /// bounded part of either. What waits for an endpoint that is there stays.
   func purge(at now: Timestamp) throws {
+    try purgeDeleted(steps: 100, limit: 1000)
     for _ in 0..<20 where try Self.purge(limit: 1000, on: database, at: now) < 1000 { break }
   }
 

@@ -4,9 +4,6 @@ import FLValues
 
 /// The rules of endpoints: how many there are, what a limited key may have, what becomes of what waits.
 struct WebhookService: Sendable {
-  /// Rows that one statement gives up or deletes: a lock lasts for no longer.
-  private static let batch = 5000
-
   let database: Database
   let secrets: WebhookSecrets
 
@@ -48,13 +45,15 @@ struct WebhookService: Sendable {
   }
 
   /// Changes an endpoint. Another address, and being enabled, is a new beginning: what failed before counts no more.
-  /// What waits for a disabled endpoint, or for one that does not want it any more, is given up.
+  /// What waits for a disabled endpoint, or for one that does not want it any more, is given up: a batch of it at once,
+  /// the rest as its turn comes, and all of it before the endpoint is enabled.
   /// - Throws: `Problem` 403, 404, or 412 where `preconditions` name another version.
   func update(
     _ id: WebhookEndpointID, _ changes: WebhookEndpointChanges, _ owner: Owner,
     if preconditions: Preconditions, at now: Timestamp
   ) throws -> WebhookEndpoint {
     if let subscriptions = changes.subscriptions { try check(subscriptions, owner) }
+    if changes.isEnabled == true { try giveUpBacklog(id, owner, preconditions, at: now) }
     let (old, new) = try locked(id, owner, preconditions) { rows, old in
       var endpoint = old
       endpoint.url = changes.url?.text ?? old.url
@@ -71,15 +70,25 @@ struct WebhookService: Sendable {
       return (old, new)
     }
     let deliveries = WebhookDeliveryRows(endpoint: id, reach: .all, queries: database)
-    if old.isEnabled && !new.isEnabled {
-      try repeating {
-        try deliveries.giveUpWaiting(because: WebhookDelivery.endpointDisabled, limit: $0, at: now)
-      }
-    }
+    if old.isEnabled && !new.isEnabled { _ = try deliveries.giveUpWaiting(at: now) }
     let isNarrower =
       !new.subscriptions.contains(.all) && !Set(old.subscriptions).isSubset(of: new.subscriptions)
-    if isNarrower { try repeating { try deliveries.giveUpUnwanted(limit: $0, at: now) } }
+    if isNarrower { _ = try deliveries.giveUpUnwanted(at: now) }
     return new
+  }
+
+  /// Gives up all that waits for an endpoint that is still disabled, for which nothing more is queued.
+  private func giveUpBacklog(
+    _ id: WebhookEndpointID, _ owner: Owner, _ preconditions: Preconditions, at now: Timestamp
+  ) throws {
+    var isLeft = true
+    while isLeft {
+      isLeft = try locked(id, owner, preconditions) { rows, endpoint in
+        guard !endpoint.isEnabled else { return false }
+        let deliveries = WebhookDeliveryRows(endpoint: id, reach: .all, queries: rows.queries)
+        return try deliveries.giveUpWaiting(at: now) == WebhookDeliveryRows.batch
+      }
+    }
   }
 
   /// Takes an endpoint away. The log of its deliveries, of which there may be many, goes with the sender's purge.
@@ -147,10 +156,5 @@ struct WebhookService: Sendable {
       try preconditions?.check(endpoint.tag)
       return try body(rows, endpoint)
     }
-  }
-
-  /// Runs a statement of at most so many rows until it finds no more.
-  private func repeating(_ statement: (Int) throws -> Int) throws {
-    while try statement(Self.batch) == Self.batch {}
   }
 }
