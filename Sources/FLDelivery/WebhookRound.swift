@@ -147,7 +147,7 @@ public final class WebhookRound: Sendable {
     case .badHeader: "A header field is not allowed."
     case .unreachable: "The host is not known, or takes no connection."
     case .forbiddenAddress:
-      "The host has no public address: private, loopback and link-local ones are refused."
+      "The host has no public address: private, loopback and link-local ones, and this server's own, are refused."
     case .timeout: "There was no answer within 15 seconds."
     case .tooLarge: "The answer is too large."
     case .untrusted: "The host's certificate does not hold."

@@ -1,8 +1,9 @@
-import FLTransfer
 import FLValues
 import Foundation
 import Synchronization
 import Testing
+
+@testable import FLTransfer
 
 @Suite(.timeLimit(.minutes(10))) struct HTTPClientTests {
   /// In milliseconds: what is to be answered may take long on a busy machine, what is not to be ends soon.
@@ -247,6 +248,28 @@ import Testing
       "1.1.1.1", "8.8.8.8", "172.32.0.1", "192.0.1.1", "2606:4700::1111", "2a00::1", "64:ff9b::8.8.8.8",
     ])
   func allowed(address: String) throws { #expect(AddressGuard().allows(try #require(IPAddress(address)))) }
+
+  @Test(
+    "The host's own addresses are forbidden, also inside of others",
+    arguments: [
+      ("8.8.8.8", false), ("64:ff9b::8.8.8.8", false), ("2002:808:808::1", false), ("2a00::1", false),
+      ("8.8.4.4", true), ("2a00::2", true), ("1.1.1.1", true),
+    ])
+  func ownAddresses(address: String, isAllowed: Bool) throws {
+    let own = try ["8.8.8.8", "2a00::1", "1.1.1.1"].map { try #require(IPAddress($0)) }
+    let guarding = AddressGuard(allowing: try AddressNetworks("1.1.1.1")) { own.contains($0) }
+    #expect(guarding.allows(try #require(IPAddress(address))) == isAllowed)
+  }
+
+  @Test func theHostKnowsItsOwnAddresses() throws {
+    for own in ["127.0.0.1", "127.0.0.2"] {
+      #expect(AddressGuard.isOfThisHost(try #require(IPAddress(own))))
+    }
+    // One for documentation (RFC 5737, RFC 3849), where there is a way to it or not.
+    for other in ["192.0.2.1", "2001:db8::1"] {
+      #expect(!AddressGuard.isOfThisHost(try #require(IPAddress(other))))
+    }
+  }
 
   @Test func theOperatorMayAllowMore() throws {
     let opened = AddressGuard(allowing: try AddressNetworks("10.1.2.0/24,fd00::/8"))
