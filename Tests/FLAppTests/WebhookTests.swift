@@ -245,4 +245,34 @@ import Testing
       #expect(body?["properties"]?["event"]?["const"]?.string == event)
     }
   }
+
+  @Test func theDocumentSaysWhatIsTold() throws {
+    let anna = try house.account()
+    let made = anna.post("/api/webhooks", ["url": "https://h.example/", "events": ["*"]])
+    let contact = anna.post("/api/contacts", ["email": "bea@example.org", "firstName": "Bea"])
+    let path = try contact.path("/api/contacts")
+    #expect(anna.patch(path, ["firstName": "Beate"]).status == 200)
+    let account = try #require(AccountID(try anna.get("/api/auth/me").string("id")))
+    let id = try #require(ContactID(try contact.string("id")))
+    try house.app.database.transaction { connection in
+      let rows = ContactConsent(account: account, queries: connection)
+      _ = try rows.unsubscribe([id], reason: .page, at: .now)
+      _ = try rows.bounce(id, reason: "no such user", at: .now)
+    }
+    let document = house.app.openAPIDocument
+    let deliveries = try made.path("/api/webhooks") + "/deliveries"
+    let told = anna.get(deliveries).items
+    #expect(told.count == 4)
+    for item in told {
+      let event = try #require(item["event"]?.string)
+      let body = try #require(anna.get(deliveries + "/" + (item["id"]?.string ?? ""))["body"])
+      let message = document["webhooks"]?[event]?["post"]?["requestBody"]?["content"]?["application/json"]
+      let reference = message?["schema"]?["properties"]?["data"]?["$ref"]?.string
+      let name = try #require(reference?.split(separator: "/").last.map(String.init), "\(event)")
+      let schema = document["components"]?["schemas"]?[name]
+      let documented = schema?["properties"]?.object?.members.map(\.name)
+      #expect(documented == body["data"]?.object?.members.map(\.name), "\(event)")
+      #expect(schema?["required"]?.array?.compactMap(\.string) == documented, "\(event)")
+    }
+  }
 }
