@@ -150,7 +150,8 @@ public final class WebhookRound: Sendable {
       "The host has no public address: private, loopback and link-local ones, and this server's own, are refused."
     case .timeout: "There was no answer within 15 seconds."
     case .tooLarge: "The answer is too large."
-    case .untrusted: "The host's certificate does not hold."
+    case .untrusted:
+      "The host's certificate does not hold: it has expired, is for another name, or is of an unknown authority."
     case .broken(let code): "The connection broke, or is no HTTP (\(code))."
     }
   }

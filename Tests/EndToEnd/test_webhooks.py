@@ -5,6 +5,9 @@ import calendar
 import contextlib
 import email.utils
 import json
+import os
+import ssl
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,13 +18,15 @@ import standardwebhooks
 
 from actors import created, no_content, ok, problem
 from conftest import houses
+from house import BINARIES
 from processes import wait_until
 
 
 class Receiver:
-    """An HTTP server on loopback that notes what it gets, and answers what `answer` says of it."""
+    """An HTTP server on loopback that notes what it gets, and answers what `answer` says of it; `tls` are paths of its
+    certificate for localhost and of the key."""
 
-    def __init__(self, answer=None):
+    def __init__(self, answer=None, tls=None):
         receiver = self
         self.requests = []
         self.answer = answer or (lambda request: request.reply(200))
@@ -51,6 +56,11 @@ class Receiver:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.url = f"https://localhost:{self.server.server_port}/hook"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
@@ -64,8 +74,8 @@ class Receiver:
 def receiver():
     made = []
 
-    def make(answer=None):
-        made.append(Receiver(answer))
+    def make(answer=None, tls=None):
+        made.append(Receiver(answer, tls))
         return made[-1]
 
     yield make
@@ -96,6 +106,20 @@ def deliveries(actor, webhook, **query):
 def verified(request, secret):
     """The body of a request whose signature holds."""
     return standardwebhooks.Webhook(secret).verify(request.body, dict(request.headers.items()))
+
+
+def run_sender_elsewhere(house, namespace, preparation):
+    """Runs the sender where the host is another for it, after a shell's `preparation`; skips the test where that can't
+    be."""
+    def run(*command):
+        return subprocess.run(
+            ["unshare", "--user", "--map-root-user", namespace, "sh", "-c", f'{preparation} && exec "$@"', "sh", *command],
+            env=house.environment(), cwd=house.directory, capture_output=True, text=True, timeout=60)
+
+    if run("true").returncode:
+        pytest.skip("there are no namespaces for users here, or not the programs to use them")
+    done = run(os.path.join(BINARIES, "fastlinkit-sender"), "--max-seconds", "5")
+    assert done.returncode == 0, done.stderr
 
 
 # ---- what is told ----
@@ -300,6 +324,62 @@ def test_an_endpoint_that_is_dead_for_days_is_given_up(open_house, anna, receive
     assert (seen["isEnabled"], seen["disabledReason"]) == (False, "failing")
     open_house.run_sender(max_seconds=10)
     assert [mail for mail in open_house.mails() if mail["To"] == anna.email and shop.url in mail.get_content()]
+
+
+# ---- TLS ----
+
+SYSTEM_STORE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate authority, and a certificate for localhost that it has made."""
+    directory = tmp_path_factory.mktemp("tls")
+
+    def path(name):
+        return str(directory / name)
+
+    def make(name, subject, *options):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={subject}",
+             "-keyout", path(name + ".key"), "-out", path(name + ".crt"), *options],
+            check=True, capture_output=True, timeout=60)
+
+    make("authority", "An authority of the test's")
+    make("server", "localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=CA:FALSE",
+         "-CA", path("authority.crt"), "-CAkey", path("authority.key"))
+    return SimpleNamespace(certificate=path("authority.crt"), server=(path("server.crt"), path("server.key")))
+
+
+def test_nothing_goes_where_the_certificate_is_of_nobody(open_house, anna, receiver, authority):
+    shop = receiver(tls=authority.server)
+    webhook = hook(anna, shop.url)
+    ok(anna.post(f"/api/webhooks/{webhook['id']}/test"), 202)
+    open_house.run_sender()
+    [entry] = deliveries(anna, webhook)
+    assert (entry["status"], entry["statusCode"]) == ("failed", None)
+    assert "certificate does not hold" in entry["error"] and "authority" in entry["error"]
+    assert shop.requests == []
+
+
+@pytest.mark.skipif(not os.path.exists(SYSTEM_STORE), reason="the system has its certificates elsewhere")
+def test_https_is_told_where_the_host_trusts_the_authority(open_house, anna, receiver, authority, tmp_path):
+    shop = receiver(tls=authority.server)
+    webhook = hook(anna, shop.url)
+    # The same receiver, whose certificate is not for this name.
+    other = hook(anna, shop.url.replace("localhost", "127.0.0.1"))
+    for one in (webhook, other):
+        ok(anna.post(f"/api/webhooks/{one['id']}/test"), 202)
+    # As `update-ca-certificates` would add it.
+    store = tmp_path / "certificates.crt"
+    with open(SYSTEM_STORE, encoding="utf-8") as system, open(authority.certificate, encoding="utf-8") as own:
+        store.write_text(system.read() + own.read(), encoding="utf-8")
+    run_sender_elsewhere(open_house, "--mount", f"mount --bind {store} {SYSTEM_STORE}")
+    [request] = shop.requests
+    assert verified(request, webhook["secret"])["event"] == "webhook.test"
+    assert [entry["status"] for entry in deliveries(anna, webhook)] == ["delivered"]
+    [entry] = deliveries(anna, other)
+    assert entry["status"] == "failed" and "another name" in entry["error"]
 
 
 # ---- where nothing goes ----
