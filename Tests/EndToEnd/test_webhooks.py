@@ -404,6 +404,19 @@ def test_no_private_address_is_connected_to(house, receiver, address):
     assert "public address" in entry["error"] or "not known" in entry["error"], entry
 
 
+@pytest.mark.parametrize("address", ["9.9.9.8", "9.9.9.9", "[2a00::1]"])
+def test_the_host_is_not_reached_by_its_own_public_addresses(house, address):
+    anna = house.account("Anna")
+    webhook, other = hook(anna, f"http://{address}:9/"), hook(anna, "http://9.9.8.1:9/")
+    for one in (webhook, other):
+        ok(anna.post(f"/api/webhooks/{one['id']}/test"), 202)
+    # The second one of a network is not what the host sends from by itself.
+    run_sender_elsewhere(house, "--net", """ip link set lo up && ip address add 9.9.9.8/24 dev lo &&
+        ip address add 9.9.9.9/24 dev lo && ip address add 2a00::1/64 dev lo nodad""")
+    errors = [deliveries(anna, one)[0]["error"] for one in (webhook, other)]
+    assert "this server's own" in errors[0] and "takes no connection" in errors[1]
+
+
 def test_a_limited_key_gets_no_more_than_it_may_see(anna):
     shop = anna.keyholder(["payments"])
     problem(shop.get("/api/webhooks"), 403, "scope_missing")
