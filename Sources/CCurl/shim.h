@@ -100,8 +100,8 @@ static inline int fl_curl_socket(const struct fl_curl *_Nonnull curl, CURL *_Non
   return socket;
 }
 
-/// Whether the IPv4 (`length` 4) or IPv6 (`length` 16) address may be connected to; `length` 0 is another kind.
-typedef bool (*fl_curl_guard)(const uint8_t *_Nonnull address, int length, void *_Nullable context);
+/// Whether the port of the IPv4 (`length` 4) or IPv6 (`length` 16) address may be connected to; `length` 0 is another kind.
+typedef bool (*fl_curl_guard)(const uint8_t *_Nonnull address, int length, int port, void *_Nullable context);
 struct fl_curl_guarded {
   fl_curl_guard _Nonnull guard;
   void *_Nullable context;
@@ -117,14 +117,14 @@ static curl_socket_t fl_curl_open_guarded(void *clientp, curlsocktype purpose, s
   if (to->family == AF_INET && to->addrlen >= sizeof(struct sockaddr_in)) {
     struct sockaddr_in ipv4;
     memcpy(&ipv4, address, sizeof ipv4);
-    allowed = guarded->guard((const uint8_t *)&ipv4.sin_addr, 4, guarded->context);
+    allowed = guarded->guard((const uint8_t *)&ipv4.sin_addr, 4, ntohs(ipv4.sin_port), guarded->context);
   } else if (to->family == AF_INET6 && to->addrlen >= sizeof(struct sockaddr_in6)) {
     struct sockaddr_in6 ipv6;
     memcpy(&ipv6, address, sizeof ipv6);
-    allowed = guarded->guard((const uint8_t *)&ipv6.sin6_addr, 16, guarded->context);
+    allowed = guarded->guard((const uint8_t *)&ipv6.sin6_addr, 16, ntohs(ipv6.sin6_port), guarded->context);
   } else {
     const uint8_t none = 0;
-    allowed = guarded->guard(&none, 0, guarded->context);
+    allowed = guarded->guard(&none, 0, 0, guarded->context);
   }
   return allowed ? socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol) : CURL_SOCKET_BAD;
 }

@@ -147,7 +147,7 @@ public final class WebhookRound: Sendable {
     case .badHeader: "A header field is not allowed."
     case .unreachable: "The host is not known, or takes no connection."
     case .forbiddenAddress:
-      "The host has no public address: private, loopback and link-local ones, and this server's own, are refused."
+      "The host has no public address: private, loopback and link-local ones are refused, and this server's own but for the ports 80 and 443."
     case .timeout: "There was no answer within 15 seconds."
     case .tooLarge: "The answer is too large."
     case .untrusted:

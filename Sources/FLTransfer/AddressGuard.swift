@@ -1,8 +1,8 @@
 import FLValues
 import Glibc
 
-/// Which addresses a transfer may connect to, where somebody else says where it goes: those of the public internet but
-/// this host's own, and the networks that the operator allows.
+/// Which addresses a transfer may connect to, where somebody else says where it goes: those of the public internet, of
+/// this host's own only what it serves to everybody (the ports 80 and 443), and the networks that the operator allows.
 ///
 /// It is asked for the very address that is connected to, so a name that leads elsewhere at the next lookup (DNS
 /// rebinding) gets nobody into the operator's own network.
@@ -11,7 +11,7 @@ public struct AddressGuard: Sendable {
   public let allowed: AddressNetworks
   private let isOwn: @Sendable (IPAddress) -> Bool
 
-  /// A guard that lets pass what is public and not this host's, and what is in `allowed`.
+  /// A guard that lets pass what is public, of this host's own the web alone, and what is in `allowed`.
   public init(allowing allowed: AddressNetworks = AddressNetworks()) {
     self.init(allowing: allowed, isOwn: Self.isOfThisHost)
   }
@@ -21,13 +21,18 @@ public struct AddressGuard: Sendable {
     self.isOwn = isOwn
   }
 
-  /// Whether `address` may be connected to.
+  /// Ports that are open to everybody where anything is: a shop on the same host is told of what is paid for.
+  private static let webPorts: Set<Int> = [80, 443]
+
+  /// Whether `port` of `address` may be connected to.
   ///
   /// What carries an IPv4 address inside (6to4, NAT64) is judged by that one; it is allowed by a network that it is
   /// in itself, not by one that the IPv4 address is in.
-  public func allows(_ address: IPAddress) -> Bool {
+  public func allows(_ address: IPAddress, port: Int) -> Bool {
     if allowed.contains(address) { return true }
-    return !address.isReserved && !isOwn(address) && (address.located == address || !isOwn(address.located))
+    guard !address.isReserved else { return false }
+    return Self.webPorts.contains(port)
+      || !isOwn(address) && (address.located == address || !isOwn(address.located))
   }
 
   /// Whether `address` is one of this host's: from here, where no firewall stands between, it leads to services that

@@ -194,10 +194,11 @@ private final class Transfer {
     return withExtendedLifetime(self) {
       guard addressGuard != nil else { return handle.perform() }
       var guarded = unsafe fl_curl_guarded(
-        guard: { bytes, length, context in
+        guard: { bytes, length, port, context in
           guard let context = unsafe context else { return false }
           let transfer = unsafe Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-          return unsafe transfer.allows(UnsafeRawBufferPointer(start: bytes, count: Int(length)))
+          return unsafe transfer.allows(
+            UnsafeRawBufferPointer(start: bytes, count: Int(length)), port: Int(port))
         }, context: Unmanaged.passUnretained(self).toOpaque())
       return unsafe withUnsafeMutablePointer(to: &guarded) {
         unsafe handle.set(guarded: $0)
@@ -253,14 +254,14 @@ private final class Transfer {
     return true
   }
 
-  private func allows(_ address: UnsafeRawBufferPointer) -> Bool {
+  private func allows(_ address: UnsafeRawBufferPointer, port: Int) -> Bool {
     func bits(_ range: Range<Int>) -> UInt64 {
       range.reduce(0) { bits, index in unsafe bits << 8 | UInt64(address[index]) }
     }
     let isAllowed =
       switch address.count {
-      case 4: addressGuard?.allows(IPAddress(ipv4: UInt32(bits(0..<4)))) ?? true
-      case 16: addressGuard?.allows(IPAddress(high: bits(0..<8), low: bits(8..<16))) ?? true
+      case 4: addressGuard?.allows(IPAddress(ipv4: UInt32(bits(0..<4))), port: port) ?? true
+      case 16: addressGuard?.allows(IPAddress(high: bits(0..<8), low: bits(8..<16)), port: port) ?? true
       default: false
       }
     if !isAllowed { wasForbidden = true }

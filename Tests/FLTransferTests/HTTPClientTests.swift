@@ -240,17 +240,21 @@ import Testing
       "3fff::1", "5f00::1",
       "fc00::1", "fd12:3456::1", "fe80::1", "febf::1", "fec0::1", "ff02::1", "ff0e::1",
     ])
-  func forbidden(address: String) throws { #expect(!AddressGuard().allows(try #require(IPAddress(address)))) }
+  func forbidden(address: String) throws {
+    for port in [443, 8080] { #expect(!AddressGuard().allows(try #require(IPAddress(address)), port: port)) }
+  }
 
   @Test(
     "What is public is allowed",
     arguments: [
       "1.1.1.1", "8.8.8.8", "172.32.0.1", "192.0.1.1", "2606:4700::1111", "2a00::1", "64:ff9b::8.8.8.8",
     ])
-  func allowed(address: String) throws { #expect(AddressGuard().allows(try #require(IPAddress(address)))) }
+  func allowed(address: String) throws {
+    #expect(AddressGuard().allows(try #require(IPAddress(address)), port: 81))
+  }
 
   @Test(
-    "The host's own addresses are forbidden, also inside of others",
+    "Of the host's own addresses all but the web is forbidden, also inside of others",
     arguments: [
       ("8.8.8.8", false), ("64:ff9b::8.8.8.8", false), ("2002:808:808::1", false), ("2a00::1", false),
       ("8.8.4.4", true), ("2a00::2", true), ("1.1.1.1", true),
@@ -258,7 +262,10 @@ import Testing
   func ownAddresses(address: String, isAllowed: Bool) throws {
     let own = try ["8.8.8.8", "2a00::1", "1.1.1.1"].map { try #require(IPAddress($0)) }
     let guarding = AddressGuard(allowing: try AddressNetworks("1.1.1.1")) { own.contains($0) }
-    #expect(guarding.allows(try #require(IPAddress(address))) == isAllowed)
+    let host = try #require(IPAddress(address))
+    for port in [1, 25, 79, 3306, 8080] { #expect(guarding.allows(host, port: port) == isAllowed) }
+    // A shop on the same host is told, by what all can reach.
+    for port in [80, 443] { #expect(guarding.allows(host, port: port)) }
   }
 
   @Test func theHostKnowsItsOwnAddresses() throws {
@@ -278,7 +285,7 @@ import Testing
       ("fd00::1", true),
       ("fc00::1", false), ("127.0.0.1", false), ("8.8.8.8", true),
     ] {
-      #expect(opened.allows(try #require(IPAddress(address))) == isAllowed, "\(address)")
+      #expect(opened.allows(try #require(IPAddress(address)), port: 25) == isAllowed, "\(address)")
     }
   }
 }

@@ -113,7 +113,7 @@ struct WebhookEndpointChanges: Sendable {
 /// The shapes of an endpoint's members.
 private enum Member {
   static let url: Shape<WebURL> = Shape<WebURL>.webURL.described(
-    "Where events go: http or https. Addresses of private networks, and the server's own, are refused when it is connected to."
+    "Where events go: http or https. Addresses of private networks, and the server's own but for the ports 80 and 443, are refused when it is connected to."
   )
   static let events: Shape<[WebhookSubscription]> = Shape<[WebhookSubscription]>.list(
     of: .oneOf(WebhookSubscription.self), atMost: 50, atLeast: 1
