@@ -105,6 +105,8 @@ struct ContactBatch {
     var firsts: [Order] = []
     var seen: Set<String> = []
     for order in orders where seen.insert(order.key).inserted { firsts.append(order) }
+    // In one order everywhere, so that two who add some of the same addresses wait for each other in one direction.
+    firsts.sort { $0.key < $1.key }
     var there = try load(firsts.map(\.key))
     var new: [Contact] = []
     for order in firsts where there[order.key] == nil {
