@@ -1,4 +1,5 @@
 import FLHTTP
+import FLMariaDB
 import Testing
 
 @testable import FLApp
@@ -123,5 +124,42 @@ import Testing
     let byName = try #require(anna.get("/api/tags?limit=2")["nextCursor"]?.string)
     #expect(anna.get("/api/tags?sort=-createdAt&cursor=\(byName)").status == 422)
     #expect(anna.get("/api/tags?search=%25")["total"] == 1 && anna.get("/api/tags?search=_")["total"] == 1)
+  }
+
+  /// More than one transaction takes: they go in pieces, over another connection than the one with the lock.
+  @Test func aTagOfManyIsMergedAndDeleted() throws {
+    let anna = try house.account()
+    let account = try anna.account(in: house)
+    let link = try anna.link(["tags": ["from"]])
+    let from = anna.get("/api/tags?search=from").items.first?["id"]?.string ?? ""
+    let to = try anna.post("/api/tags", ["name": "to"]).string("id")
+    let database = house.app.database
+    try database.run(
+      """
+      INSERT INTO contacts (id, account_id, email, email_key, created_at, updated_at)
+      SELECT UNHEX(CONCAT(LEFT(HEX(\(account)), 16), LPAD(HEX(seq), 16, '0'))), \(account), CONCAT(seq, '@example.org'),
+        CONCAT(seq, '@example.org'), NOW(), NOW() FROM seq_1_to_20050
+      """)
+    for (tag, condition) in [(from, "TRUE"), (to, "MOD(CAST(SUBSTRING_INDEX(email, '@', 1) AS INT), 3) = 0")]
+      as [(String, SQL)]
+    {
+      let id = try #require(TagID(tag))
+      try database.run(
+        """
+        INSERT INTO contact_tags (contact_id, tag_id)
+        SELECT id, \(id) FROM contacts WHERE account_id = \(account) AND \(condition)
+        """)
+    }
+    #expect(anna.post("/api/tags/\(from)/merge", ["into": .string(from)]).fields == ["into same_tag"])
+    let merged = anna.post("/api/tags/\(from)/merge", ["into": .string(to)])
+    #expect(merged["contactCount"] == 20_050 && merged["linkCount"] == 1, "\(merged)")
+    #expect(anna.get("/api/tags/" + from).status == 404)
+    #expect(anna.get(try link.path())["tags"] == ["to"])
+    #expect(anna.delete("/api/tags/" + to, [.ifMatch: "\"9\""]).status == 412)
+    #expect(anna.get("/api/tags/" + to)["contactCount"] == 20_050)
+    #expect(anna.delete("/api/tags/" + to).status == 204)
+    let id = try #require(TagID(to))
+    #expect(try house.count("SELECT COUNT(*) FROM contact_tags WHERE tag_id = \(id)") == 0)
+    #expect(anna.get(try link.path())["tags"] == [])
   }
 }

@@ -17,6 +17,9 @@ public struct Tag: Sendable {
   var version: Int
   var createdAt: Timestamp
 
+  /// How many things have it.
+  var uses: Int { links + contacts }
+
   var tag: EntityTag {
     EntityTag(version: version, state: contacts == 0 ? String(links) : "\(links).\(contacts)")
   }

@@ -75,7 +75,7 @@ struct TagRoutes {
 
   func update(_ call: Call, _ changes: TagChanges, _ id: TagID) throws -> Tag {
     try refusingTakenNames {
-      try locked(call, [id]) { rows, tag in
+      try locked(call, id) { rows, tag in
         var tag = tag
         tag.name = changes.name?.text ?? tag.name
         tag.color = changes.color.applied(to: tag.color)
@@ -86,34 +86,56 @@ struct TagRoutes {
   }
 
   func delete(_ call: Call, _ id: TagID) throws {
-    try locked(call, [id]) { rows, _ in try rows.delete(id) }
+    try locked(call, id) { rows, tag in
+      try takeFromMany(tag, of: rows.account)
+      try rows.delete(id)
+    }
   }
 
   func merge(_ call: Call, _ id: TagID, _ other: TagID) throws -> Tag {
-    try locked(call, [id, other]) { rows, _ in
+    try locked(call, id, keeping: other) { rows, tag in
       guard id != other else {
         throw Problem.invalid("into", "same_tag", "A tag can't be merged into itself.")
       }
       guard try rows.find(other) != nil else {
         throw Problem.invalid("into", "not_found", "There is no such tag.")
       }
-      try rows.move(id, to: other)
+      if tag.uses > Self.usesAtOnce {
+        let pieces = TagRows(account: rows.account, queries: database)
+        try pieces.move(id, to: other, on: Link.self, atOnce: Self.usesAtOnce)
+        try pieces.move(id, to: other, on: Contact.self, atOnce: Self.usesAtOnce)
+        try takeFromMany(tag, of: rows.account)
+      } else {
+        try rows.move(id, to: other)
+      }
       try rows.delete(id)
       guard let tag = try rows.find(other) else { throw Problem.notFound }
       return tag
     }
   }
 
-  /// Runs `body` with the first of `ids`, while nobody else changes any of them.
+  /// How many links and contacts a transaction puts a tag on, or takes it from.
+  private static let usesAtOnce = 10_000
+
+  /// Takes a tag that is locked from most of what has it, where that is too much for one transaction. Nobody puts it on
+  /// anything meanwhile, for that waits for the tag's row; the connection is another one.
+  private func takeFromMany(_ tag: Tag, of account: AccountID) throws {
+    guard tag.uses > Self.usesAtOnce else { return }
+    let rows = TagRows(account: account, queries: database)
+    while try rows.removeSome(tag.id, from: Link.self, limit: Self.usesAtOnce) == Self.usesAtOnce {}
+    while try rows.removeSome(tag.id, from: Contact.self, limit: Self.usesAtOnce) == Self.usesAtOnce {}
+  }
+
+  /// Runs `body` with a tag, while nobody else changes it or takes `other` away.
   /// - Throws: `Problem` 404, or 412 where the call's preconditions name another version.
-  private func locked<Result>(_ call: Call, _ ids: [TagID], _ body: (TagRows, Tag) throws -> Result) throws
-    -> Result
-  {
+  private func locked<Result>(
+    _ call: Call, _ id: TagID, keeping other: TagID? = nil, _ body: (TagRows, Tag) throws -> Result
+  ) throws -> Result {
     let account = try call.caller.account
     return try database.transaction { connection in
       let rows = TagRows(account: account, queries: connection)
-      try rows.lock(ids)
-      guard let first = ids.first, let tag = try rows.find(first) else { throw Problem.notFound }
+      try rows.lock(id, keeping: other)
+      guard let tag = try rows.find(id) else { throw Problem.notFound }
       try call.preconditions.check(tag.tag)
       return try body(rows, tag)
     }

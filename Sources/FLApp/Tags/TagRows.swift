@@ -142,10 +142,13 @@ struct TagRows {
     ).map(Tag.init)
   }
 
-  /// Locks those of `tags` that are there, always in the same order.
-  func lock(_ tags: [TagID]) throws {
-    _ = try queries.rows(
-      "SELECT id FROM tags WHERE id IN (\(tags)) AND account_id = \(account) ORDER BY id FOR UPDATE")
+  /// Locks a tag against all others, and `other` against whoever changes it: it can still be put on things. Always in
+  /// the order of their ids.
+  func lock(_ id: TagID, keeping other: TagID?) throws {
+    for tag in Set([id, other ?? id]).sorted() {
+      let mode: SQL = tag == id ? "FOR UPDATE" : "LOCK IN SHARE MODE"
+      _ = try queries.rows("SELECT id FROM tags WHERE id = \(tag) AND account_id = \(account) \(mode)")
+    }
   }
 
   func count(search: String?) throws -> Int {
@@ -195,19 +198,50 @@ struct TagRows {
     _ = try queries.run("DELETE FROM tags WHERE id = \(id) AND account_id = \(account)")
   }
 
-  /// Puts `other` on whatever has `id`. Both must be locked.
-  func move(_ id: TagID, to other: TagID) throws {
-    _ = try queries.run(
+  /// Takes a tag of the account, which is locked, from up to `limit` things; answers from how many it was. Its row is not
+  /// asked again: another connection would wait for the lock.
+  func removeSome<Subject: Taggable>(_ id: TagID, from _: Subject.Type, limit: Int) throws -> Int {
+    try queries.run(
       """
-      INSERT IGNORE INTO link_tags (link_id, tag_id)
-      SELECT lt.link_id, \(other) FROM link_tags lt JOIN tags t ON t.id = lt.tag_id
-      WHERE lt.tag_id = \(id) AND t.account_id = \(account)
+      DELETE FROM \(Subject.tagTable) WHERE tag_id = \(id) LIMIT \(limit)
       """)
+  }
+
+  /// Puts `other` on whatever has `id`. Both must be the account's, and locked.
+  func move(_ id: TagID, to other: TagID) throws {
+    try move(id, to: other, on: Link.self, behind: nil, upTo: nil)
+    try move(id, to: other, on: Contact.self, behind: nil, upTo: nil)
+  }
+
+  /// The same of the things of one kind, each `count` of them by themselves.
+  func move<Subject: Taggable>(_ id: TagID, to other: TagID, on kind: Subject.Type, atOnce count: Int) throws
+  {
+    var last: ID<Subject>?
+    while true {
+      let behind: SQL = last.map { "AND u.\(Subject.tagColumn) > \($0)" } ?? ""
+      let next = try queries.row(
+        """
+        SELECT u.\(Subject.tagColumn) AS subject FROM \(Subject.tagTable) u WHERE u.tag_id = \(id) \(behind)
+        ORDER BY u.\(Subject.tagColumn) LIMIT 1 OFFSET \(count - 1)
+        """)
+      let end: ID<Subject>? = try next.map { try $0["subject"] }
+      try move(id, to: other, on: kind, behind: last, upTo: end)
+      guard let end else { return }
+      last = end
+    }
+  }
+
+  private func move<Subject: Taggable>(
+    _ id: TagID, to other: TagID, on _: Subject.Type, behind first: ID<Subject>?, upTo last: ID<Subject>?
+  ) throws {
+    var conditions: [SQL] = ["u.tag_id = \(id)"]
+    if let first { conditions.append("u.\(Subject.tagColumn) > \(first)") }
+    if let last { conditions.append("u.\(Subject.tagColumn) <= \(last)") }
     _ = try queries.run(
       """
-      INSERT IGNORE INTO contact_tags (contact_id, tag_id)
-      SELECT ct.contact_id, \(other) FROM contact_tags ct JOIN tags t ON t.id = ct.tag_id
-      WHERE ct.tag_id = \(id) AND t.account_id = \(account)
+      INSERT IGNORE INTO \(Subject.tagTable) (\(Subject.tagColumn), tag_id)
+      SELECT u.\(Subject.tagColumn), \(other) FROM \(Subject.tagTable) u
+      WHERE \(conditions.joined(by: " AND "))
       """)
   }
 
