@@ -124,7 +124,7 @@ public struct VCard: Sendable, Equatable {
   public enum Flaw: String, Sendable {
     /// Another card begins, or the file ends, before this one has ended.
     case unclosed = "unclosed_card"
-    /// A value that is of use has more than 64 KiB, or all of them together more than 1 MiB.
+    /// A value that is of use has more than 64 KiB, or all of them together more than 4 MiB.
     case tooLarge = "card_too_large"
 
     /// What is wrong, for a person.
@@ -154,8 +154,8 @@ public struct VCard: Sendable, Equatable {
 
   /// The most bytes of one property that is of use, in UTF-8.
   public static let mostLineBytes = 65_536
-  /// The most bytes of all properties of a card that are of use.
-  public static let mostBytes = 1_048_576
+  /// The most bytes of all properties of a card that are of use: a hundred notes of 5,000 characters have their room.
+  public static let mostBytes = 4_194_304
   /// The most properties of a card that are of use.
   public static let mostProperties = 1000
 }

@@ -162,7 +162,7 @@ func card(_ version: String, _ lines: String...) throws -> VCard {
       }
       #expect(card.fullName == "a" && card.extensions.isEmpty)
     }
-    let many = String(repeating: "NOTE:" + String(repeating: "y", count: 60_000) + "\n", count: 20)
+    let many = String(repeating: "NOTE:" + String(repeating: "y", count: 60_000) + "\n", count: 80)
     for line in ["NOTE:" + large, many, String(repeating: "NOTE:x\n", count: 1001)] {
       guard case .fault(.tooLarge, line: 1, _)? = try first(line) else {
         Issue.record("not told")

@@ -33,6 +33,8 @@ struct ContactImportService: Sendable {
     self.lane = lane
   }
 
+  /// Rows that are larger than usual are written by the so many bytes, so that they are not all in memory.
+  static let bytesAtOnce = 8 << 20
   /// How long a process may take for a thousand rows before others take it for dead.
   static let lease = Duration.seconds(60)
   /// How long whoever sends a small file waits for it; what is left then goes on in the background.
@@ -172,7 +174,9 @@ struct ContactImportService: Sendable {
       var isStopped = false
       try contacts.forEach(from: start) { item in
         rows.append(item.row)
-        guard rows.count == rowsAtOnce else { return true }
+        let isEnough =
+          rows.count == rowsAtOnce || item.next.offset - current.position > Self.bytesAtOnce
+        guard isEnough else { return true }
         current = try write(rows, of: current, upTo: item.next.offset, isLast: false, at: clock())
         rows.removeAll(keepingCapacity: true)
         isStopped = isStopping()
