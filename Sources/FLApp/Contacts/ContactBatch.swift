@@ -11,6 +11,8 @@ struct ContactBatch {
 
   private(set) var result = ContactUpsert.Result()
   private var entries: [Entry] = []
+  /// What holds of rows that can't be taken.
+  private var optOuts: [ContactOptOut] = []
   private var numbers = 0
 
   /// A contact that rows are about.
@@ -62,7 +64,7 @@ struct ContactBatch {
     for order in orders {
       guard let place = places[order.key] else { continue }
       if let problem = apply(order, at: place) {
-        refuse(order.index, email: order.draft.email.text, [problem])
+        refuse(order.index, order.draft, problem)
       } else {
         result.ids[order.index - rows.startIndex] = entries[place].contact.id
       }
@@ -70,8 +72,15 @@ struct ContactBatch {
     places.removeAll()
   }
 
-  private mutating func refuse(_ index: Int, email: String?, _ problems: [FieldProblem]) {
+  private mutating func refuse(
+    _ index: Int, email: String?, _ problems: [FieldProblem], optOut: ContactOptOut?
+  ) {
     result.errors += problems.map { (index, email, $0) }
+    if let optOut { optOuts.append(optOut) }
+  }
+
+  private mutating func refuse(_ index: Int, _ draft: ContactDraft, _ problem: FieldProblem) {
+    refuse(index, email: draft.email.text, [problem], optOut: ContactOptOut(draft))
   }
 
   /// The rows that can be taken, with the tags of all looked up at once.
@@ -85,11 +94,12 @@ struct ContactBatch {
     orders.reserveCapacity(rows.count)
     for (index, row) in zip(rows.indices, rows) {
       switch row {
-      case .bad(let problems, let email): refuse(index, email: email, problems)
+      case .bad(let problems, let email, let optOut):
+        refuse(index, email: email, problems, optOut: optOut)
       case .draft(let draft):
         let own = draft.tags.isEmpty ? all : all.union(draft.tags.compactMap { ids[$0] })
         if own.count > TagName.most {
-          refuse(index, email: draft.email.text, [Self.tooMany("tags", TagName.most)])
+          refuse(index, draft, Self.tooMany("tags", TagName.most))
         } else {
           orders.append(Order(index: index, key: draft.email.key, draft: draft, tags: own))
         }
@@ -277,10 +287,40 @@ struct ContactBatch {
     try consent.takeOver(new.map(\.contact.id))
     try rows.tell(.contactCreated, of: new.map(\.contact.id), at: now)
     try rows.tell(.contactUpdated, of: changed.filter { !$0.isNew }.map(\.contact.id), at: now)
-    let bounced = taken.filter(\.isBounced).map(\.contact.id)
+    let others = try rows.ids(ofEmailKeys: Array(Set(optOuts.map(\.email.key))))
+    let bounced =
+      taken.filter(\.isBounced).map(\.contact.id)
+      + optOuts.filter(\.isBounced).compactMap { others[$0.email.key] }
     if !bounced.isEmpty { try consent.bounce(bounced, reason: reason.rawValue, at: now) }
-    let unsubscribed = taken.filter(\.isUnsubscribed).map(\.contact.id)
+    let unsubscribed =
+      taken.filter(\.isUnsubscribed).map(\.contact.id)
+      + optOuts.filter(\.isUnsubscribed).compactMap { others[$0.email.key] }
     if !unsubscribed.isEmpty { try consent.unsubscribe(unsubscribed, reason: reason, at: now) }
+    try remember(optOuts.filter { others[$0.email.key] == nil }, reason: reason)
+  }
+
+  /// Remembers of addresses that no contact has that mailings are not to go there.
+  private func remember(_ optOuts: [ContactOptOut], reason: UnsubscribeReason) throws {
+    try optOuts.sorted { $0.email.key < $1.email.key }.inBatches { batch in
+      let rows = batch.map { optOut -> SQL in
+        let bounced = optOut.isBounced ? now : nil
+        let unsubscribed = optOut.isUnsubscribed ? now : nil
+        let text = reason.rawValue
+        return """
+          (\(account), \(optOut.email.key), \(bounced), \(bounced.map { _ in text }), \(unsubscribed),
+            \(unsubscribed.map { _ in text }))
+          """
+      }
+      try connection.run(
+        """
+        INSERT INTO suppressions (account_id, email_key, bounced_at, bounce_reason, unsubscribed_at, unsubscribe_reason)
+        VALUES \(rows.joined(by: ", "))
+        ON DUPLICATE KEY UPDATE bounce_reason = IF(bounced_at IS NULL, VALUE(bounce_reason), bounce_reason),
+          bounced_at = COALESCE(bounced_at, VALUE(bounced_at)),
+          unsubscribe_reason = IF(unsubscribed_at IS NULL, VALUE(unsubscribe_reason), unsubscribe_reason),
+          unsubscribed_at = COALESCE(unsubscribed_at, VALUE(unsubscribed_at))
+        """)
+    }
   }
 
   private func insert<Part: ContactPart>(_ parts: [(contact: ContactID, part: Part)]) throws {

@@ -16,8 +16,9 @@ struct ContactBulkRoutes: Sendable {
         summary: "Make or change up to 10,000 contacts by their addresses",
         description: """
           What is absent or null is left alone; custom fields are merged by name; telephone numbers and the like, and tags, \
-          are added. A bad row stops no other: `errors` says what is wrong with it. No flag is lifted. Each thousand rows \
-          are written in one step; the same again does no harm.
+          are added. A bad row stops no other: `errors` says what is wrong with it, and of what it says only a flag for a \
+          good address is taken. No flag is lifted. Each thousand rows are written in one step; the same again does no \
+          harm.
           """, body: ContactBulk.shape, bodyLimit: 32 << 20, reply: .ok(ContactBulkResult.shape),
         handler: { call, bulk in try upsert(call, bulk) }),
       Route(

@@ -59,7 +59,8 @@ enum ContactRow: Sendable {
   static let mostProblems = 5
 
   case draft(ContactDraft)
-  case bad([FieldProblem], email: String?)
+  /// `optOut` is what holds of it nevertheless.
+  case bad([FieldProblem], email: String?, optOut: ContactOptOut? = nil)
 
   /// Reads a row of a request; whatever is wrong with it stays its own.
   init(reading json: JSON) {
@@ -68,8 +69,37 @@ enum ContactRow: Sendable {
     } catch {
       // No more than is told: a hostile body has thousands of wrong members in each of thousands of rows.
       let email = json["email"]?.string.map { String($0.unicodeScalars.prefix(254)) }
-      self = .bad(Array(error.errors.prefix(Self.mostProblems)), email: email)
+      self = .bad(
+        Array(error.errors.prefix(Self.mostProblems)), email: email, optOut: ContactOptOut(reading: json))
     }
+  }
+}
+
+/// That an address is to get no mailings. It holds where the rest of a row can't be taken.
+struct ContactOptOut: Sendable {
+  let email: EmailAddress
+  let isUnsubscribed: Bool
+  let isBounced: Bool
+
+  /// What a row says that can be taken; nil where it says no such thing.
+  init?(_ draft: ContactDraft) {
+    self.init(draft.email, isUnsubscribed: draft.isUnsubscribed, isBounced: draft.isBounced)
+  }
+
+  /// What a row says that can't be taken; nil where it says no such thing, or nobody knows of whom.
+  init?(reading json: JSON) {
+    var reading = Reading()
+    guard let address = json["email"], let email = ContactMember.email.read(address, into: &reading) else {
+      return nil
+    }
+    self.init(email, isUnsubscribed: json["isUnsubscribed"]?.bool, isBounced: json["isBounced"]?.bool)
+  }
+
+  private init?(_ email: EmailAddress, isUnsubscribed: Bool?, isBounced: Bool?) {
+    guard isUnsubscribed == true || isBounced == true else { return nil }
+    self.email = email
+    self.isUnsubscribed = isUnsubscribed == true
+    self.isBounced = isBounced == true
   }
 }
 

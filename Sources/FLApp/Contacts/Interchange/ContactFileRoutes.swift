@@ -159,7 +159,7 @@ struct ContactImportPreview: Sendable {
       case .draft(let draft):
         rows.append((rows.count + 1, draft.email.text, []))
         contacts.append(Self.json(draft))
-      case .bad(let problems, let email):
+      case .bad(let problems, let email, _):
         rows.append((rows.count + 1, email, problems))
         contacts.append(.null)
       }
