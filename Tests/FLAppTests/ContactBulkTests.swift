@@ -72,10 +72,41 @@ import Testing
     #expect(anna.patch("/api/contacts/bulk/tags", change)["changed"] == 0)
     #expect(anna.get("/api/contacts?tag=c")["total"] == 2)
     #expect(anna.patch("/api/contacts/bulk/tags", [:])["matched"] == 0)
-    let full = JSON.array((0..<50).map { .string("t\($0)") })
-    let refused = anna.patch(
+    // One that has no room for them stays as it is, and stops no other.
+    let full = JSON.array((0..<49).map { .string("t\($0)") })
+    let some = anna.patch(
       "/api/contacts/bulk/tags", ["emails": ["one@example.org", "two@example.org"], "addTags": full])
-    #expect(refused.fields == ["addTags too_long"] && anna.get("/api/contacts?tag=t1")["total"] == 0)
+    #expect(some.status == 200 && some["matched"] == 2 && some["changed"] == 1, "\(some)")
+    #expect(
+      some["errors"]?.array?.map { $0["contactId"] } == [one["id"]]
+        && some["errors"]?[0]?["code"] == "too_long")
+    #expect(anna.get(try one.path("/api/contacts"))["tags"] == ["b", "C"])
+    #expect(anna.get("/api/contacts?tag=t1")["total"] == 1)
+  }
+
+  @Test func aBadRowStillUnsubscribes() throws {
+    let anna = try house.account()
+    let there = try anna.contact(["email": "there@example.org"]).path("/api/contacts")
+    let full = try anna.contact([
+      "email": "full@example.org", "tags": .array((0..<50).map { .string("t\($0)") }),
+    ]).path("/api/contacts")
+    let row: (String) -> JSON = { ["email": .string($0), "birthday": "never", "isUnsubscribed": true] }
+    let answer = anna.post(
+      "/api/contacts/bulk",
+      [
+        "contacts": [
+          row("There@example.org"), row("new@example.org"), row("nobody"),
+          ["email": "full@example.org", "tags": ["more"], "isBounced": true, "isUnsubscribed": true],
+          ["email": "made@example.org"], row("made@example.org"),
+        ]
+      ])
+    #expect(answer["created"] == 1 && answer["updated"] == 0, "\(answer)")
+    #expect(Set(answer["errors"]?.array?.map { $0["index"]?.integer ?? -1 } ?? []) == [0, 1, 2, 3, 5])
+    #expect(anna.get(there)["unsubscribeReason"] == "api")
+    #expect(anna.get(full)["isBounced"] == true && anna.get(full)["isUnsubscribed"] == true)
+    #expect(anna.get("/api/contacts?search=made")["items"]?[0]?["isUnsubscribed"] == true)
+    #expect(anna.get("/api/contacts")["total"] == 3)
+    #expect(try anna.contact(["email": "new@example.org"])["isUnsubscribed"] == true)
   }
 
   @Test func mergingKeepsAllThatIsKnown() throws {

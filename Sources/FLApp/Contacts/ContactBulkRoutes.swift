@@ -26,7 +26,7 @@ struct ContactBulkRoutes: Sendable {
         summary: "Put tags on many contacts, and take others from them",
         description: """
           The contacts are told by ids and addresses; those that are not there are passed over. Tags are taken away before \
-          others are put on.
+          others are put on. A contact that would have more than 50 stays as it is, and stops no other: `errors` names it.
           """, body: BulkTags.shape, bodyLimit: 8 << 20, reply: .ok(BulkTags.Result.shape),
         handler: { call, change in try changeTags(call, change) }),
     ]
@@ -51,21 +51,22 @@ struct ContactBulkRoutes: Sendable {
       let removed = Set(try tags.ids(of: change.removed).values).subtracting(added)
       let present = try tags.tags(of: ids)
       var changed: [ContactID] = []
+      var full: [ContactID] = []
       for id in ids {
         let old = present[id] ?? []
         let new = old.subtracting(removed).union(added)
-        guard new.count <= TagName.most else {
-          throw Problem.invalid(
-            "addTags", "too_long", "The contact \(id) would have more than \(TagName.most) tags.")
+        if new.count > TagName.most {
+          full.append(id)
+        } else if new != old {
+          changed.append(id)
         }
-        if new != old { changed.append(id) }
       }
       try tags.remove(removed.sorted(), from: changed)
       try tags.add(
         changed.flatMap { id in added.subtracting(present[id] ?? []).sorted().map { (id, $0) } })
       try contacts.touch(changed, at: call.now)
       try contacts.tell(.contactUpdated, of: changed, at: call.now)
-      return BulkTags.Result(matched: ids.count, changed: changed.count)
+      return BulkTags.Result(matched: ids.count, changed: changed.count, full: full)
     }
   }
 }
@@ -165,12 +166,27 @@ struct BulkTags: Sendable {
   struct Result: Sendable {
     let matched: Int
     let changed: Int
+    /// Those that would have too many tags.
+    let full: [ContactID]
+
+    private static let error = Shape<ContactID>.output(
+      "BulkTagsError",
+      [
+        .init("contactId", { $0 }, .id()), .init("field", { _ in "addTags" }, .string),
+        .init("code", { _ in "too_long" }, .string),
+        .init(
+          "message", { _ in "The contact would have more than \(TagName.most) tags." }, .string),
+      ])
 
     static let shape = Shape<Result>.output(
       "BulkTagsResult",
       [
         .init("matched", \.matched, Shape.count.described("Contacts that are there.")),
         .init("changed", \.changed, Shape.count.described("Those whose tags are others now.")),
+        .init(
+          "errors", \.full,
+          Shape<[ContactID]>.list(of: error, atMost: 2 * ContactBulkRoutes.most).described(
+            "Those that are left as they are.")),
       ])
   }
 }
