@@ -174,6 +174,7 @@ extension Answer {
       ("email,q\n", [("mapping", "{\"x\": \"firstName\"}")], "mapping.x unknown_column"),
       ("email,q\n", [("mapping", "{\"q\": \"email\", \"email\": \"email\"}")], "mapping.q repeated"),
       ("email,q\n", [("mapping", "{\"email\": \"-\"}")], "file email_column_missing"),
+      ("email,custom:a,custom:a\n", [], "file duplicate_column"),
       ("email\n", [("mapping", "[]")], "mapping invalid_type"),
       ("email\n", [("mapping", "{")], "mapping malformed_json"),
       ("email\n", [("format", "xls"), ("delimiter", "|")], "delimiter invalid_choice;format invalid_choice"),
@@ -221,6 +222,104 @@ extension Answer {
       "Email,Status\ne@example.org,cleaned\nf@example.org,Unsubscribed\ng@example.org,x\n")
     #expect(status.status == 201)
     #expect(try told() == ["au", "bb", "eb", "fu", "g"])
+  }
+
+  /// The first letters of those who get no mailings, with what says so.
+  private func flagged(_ client: Client) throws -> [String] {
+    try client.contacts(in: house).values.sorted { $0.email < $1.email }.compactMap {
+      let flags = ($0.unsubscribedAt == nil ? "" : "u") + ($0.bouncedAt == nil ? "" : "b")
+      return flags.isEmpty ? nil : "\($0.email.prefix(1))\(flags)"
+    }
+  }
+
+  @Test func everyColumnThatSaysSoUnsubscribes() throws {
+    let anna = try house.account()
+    let done = anna.importing(
+      """
+      email,unsubscribedAt,Blocked,Gone,Status,Subscription status
+      a@example.org,2026-01-01T00:00:00Z,no,,Lead,
+      b@example.org,,yes,,Lead,subscribed
+      c@example.org,,no,1,,
+      d@example.org,,,,Lead,unsubscribed
+      e@example.org,,,,cleaned,unsubscribed
+      f@example.org,,no,,unsubscribed,subscribed
+      g@example.org,,no,,Lead,subscribed
+
+      """, fields: [("mapping", #"{"Blocked": "isUnsubscribed", "Gone": "isUnsubscribed"}"#)])
+    #expect(done.status == 201 && done.counts == [7, 7, 0, 0, 0], "\(done)")
+    #expect(try flagged(anna) == ["au", "bu", "cu", "du", "eub", "fu"])
+    let mapped = anna.importing(
+      "email,x,Status\nh@example.org,opted out,\ni@example.org,,Opt-Out\n",
+      fields: [("mapping", #"{"x": "status"}"#)])
+    #expect(mapped.counts == [2, 2, 0, 0, 0], "\(mapped)")
+    #expect(try flagged(anna).suffix(2) == ["hu", "iu"])
+  }
+
+  @Test func aStatusIsKnownByManyWords() throws {
+    let anna = try house.account()
+    let unsubscribed = [
+      "Unsubscribed", "opted-out", "Opted Out", "opt_out", "OPT-OUT", "Non-Subscribed", "not subscribed",
+      "suppressed", "Blocked", "désabonné", "Désabonnée", "desinscrit", "Abgemeldet", "complained", "spam",
+      "dado de baja", "Unsubscribed by user",
+    ]
+    let bounced = ["Cleaned", "hard-bounced", "Hard Bounce", "bounced"]
+    let others = ["subscribed", "Lead", "active", "pending", "Opted-in", "abonné", "Blocker"]
+    let rows = (unsubscribed + bounced + others).enumerated().map { "p\($0)@example.org,\($1)\n" }.joined()
+    #expect(anna.importing("email,status\n" + rows)["failed"] == 0)
+    let contacts = try anna.contacts(in: house)
+    for (index, word) in (unsubscribed + bounced + others).enumerated() {
+      let contact = try #require(contacts["p\(index)@example.org"])
+      #expect((contact.unsubscribedAt != nil) == unsubscribed.contains(word), "\(word)")
+      #expect((contact.bouncedAt != nil) == bounced.contains(word), "\(word)")
+    }
+  }
+
+  @Test func aBadRowStillUnsubscribes() throws {
+    let anna = try house.account()
+    let path = try anna.contact(["email": "a@example.org"]).path("/api/contacts")
+    let text = """
+      email,country,unsubscribed,bounced
+      A@example.org,Atlantis,yes,
+      b@example.org,Atlantis,yes,
+      c@example.org,Atlantis,,yes
+      d@example.org,Atlantis,no,
+      no address,,yes,
+
+      """
+    for _ in 0..<2 {
+      let done = anna.importing(text)
+      #expect(done.counts == [5, 0, 0, 0, 5], "\(done)")
+      #expect(done.rowErrors.first == "1 addresses[0].country invalid_country", "\(done.rowErrors)")
+    }
+    #expect(anna.get(path)["unsubscribeReason"] == "import")
+    // Those whom nobody knows are not made, and their addresses are remembered.
+    #expect(try anna.contacts(in: house).count == 1)
+    #expect(anna.importing("email\nb@example.org\nc@example.org\nd@example.org\n")["created"] == 3)
+    #expect(try flagged(anna) == ["au", "bu", "cb"])
+  }
+
+  @Test func numbersAndAddressesOfTwoKindsKeepTheirPlaces() throws {
+    let anna = try house.account()
+    let done = anna.importing(
+      """
+      email,Phone,Mobile,Phone 2,Phone 2 - Label,Business Phone,Company Main Phone,Business Street,Business City,Address 2 - City,Address 2 - Street,Home City
+      a@example.org,1,2,3,Desk,4,5,S 1,C 1,C 2,S 2,C 3
+
+      """)
+    #expect(done.status == 201 && done["failed"] == 0, "\(done)")
+    let contact = try #require(try anna.contacts(in: house)["a@example.org"])
+    #expect(
+      contact.phones.map { "\($0.number) \($0.label ?? "-")" } == [
+        "1 -", "3 Desk", "4 work", "2 cell", "5 work",
+      ])
+    #expect(
+      contact.addresses.map { "\($0.line1 ?? "-") \($0.city ?? "-") \($0.label ?? "-")" } == [
+        "S 1 C 1 work", "S 2 C 2 -", "- C 3 home",
+      ])
+    // As a preview tells it, it can be said.
+    let preview = anna.importing(
+      Array("email,Mobile,Phone 2\n".utf8), to: "/api/contacts/import/preview")
+    #expect(preview["columns"]?.array?.map { $0["member"] } == ["email", "phone1", "phone2"], "\(preview)")
   }
 
   @Test func groupsGetTheirMembers() throws {

@@ -24,8 +24,8 @@ enum ContactColumn: Hashable, Sendable {
 
   static let texts = ["firstName", "lastName", "name", "company", "jobTitle", "source"]
   static let addressParts = ["label", "line1", "line2", "city", "region", "postalCode", "country"]
-  /// The most of each that a row may have: as many as a contact may.
-  private static let most = 9
+  /// The numbers of the telephone numbers, addresses and websites that a row may have.
+  static let places = 1...9
 
   /// The column that `name` means where an account says which is what, and in our own exports; nil for none.
   init?(name: String) {
@@ -53,7 +53,7 @@ enum ContactColumn: Hashable, Sendable {
   private static func numbered(_ name: String) -> ContactColumn? {
     for kind in ["phone", "address", "website"] where name.hasPrefix(kind) {
       let rest = name.dropFirst(kind.count)
-      guard let number = rest.first?.wholeNumberValue, (1...most).contains(number) else { return nil }
+      guard let number = rest.first?.wholeNumberValue, places.contains(number) else { return nil }
       let part = String(rest.dropFirst())
       switch (kind, part) {
       case ("phone", ""): return .phone(number, label: nil)
@@ -88,6 +88,17 @@ enum ContactColumn: Hashable, Sendable {
     case .custom(let name, _): "custom:\(name)"
     }
   }
+
+  /// What kind of a number or an address it is, where the column's name says so.
+  var label: String? {
+    switch self {
+    case .phone(_, let label), .address(_, _, let label): label
+    default: nil
+    }
+  }
+
+  /// Whether several columns may be this: one of them is enough to get no mailings.
+  var mayRepeat: Bool { [.ignored, .unsubscribed, .bounced, .status].contains(self) }
 
   /// What can stand in a mapping, for people.
   static let known =

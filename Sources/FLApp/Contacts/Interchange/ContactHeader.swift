@@ -14,33 +14,77 @@ enum ContactHeader {
     return usual[plain] ?? numbered(plain)
   }
 
-  /// What all columns are; what nobody can know, and what is there already, is not taken.
-  static func columns(_ names: [String]) -> [ContactColumn] {
-    var columns = names.map { column($0) ?? .ignored }
+  /// What all columns are, `said` being those of which an account says it, by their places. What nobody can know, and
+  /// what is there already, is not taken.
+  static func columns(_ names: [String], said: [Int: ContactColumn] = [:]) -> [ContactColumn] {
+    var columns = names.indices.map { said[$0] ?? column(names[$0]) ?? .ignored }
     // In German and French a family name is called "name" where the given name has a column of its own.
+    let guessed = names.indices.filter { said[$0] == nil }
     let plainNames = names.map(plain)
     if !columns.contains(.text("lastName")), columns.contains(.text("firstName")),
-      let index = plainNames.firstIndex(where: { $0 == "name" })
+      let index = guessed.first(where: { plainNames[$0] == "name" })
     {
       columns[index] = .text("lastName")
     }
     // Outlook's title is "Dr."
-    if let index = plainNames.firstIndex(where: { $0 == "title" }),
+    if let index = guessed.first(where: { plainNames[$0] == "title" }),
       columns.indices.contains(where: { $0 != index && columns[$0] == .text("jobTitle") })
     {
       columns[index] = .ignored
     }
-    var seen: Set<ContactColumn> = []
-    for index in columns.indices where columns[index] != .ignored {
-      // An address of two columns for the street, or two for the unsubscribe, are two ways to say one thing.
-      let repeats = !seen.insert(columns[index]).inserted
-      if repeats, columns[index] != .unsubscribed, columns[index] != .bounced { columns[index] = .ignored }
+    spreadPhones(&columns, said: said)
+    spreadAddresses(&columns)
+    var seen = Set(said.values.map(\.name))
+    for index in guessed where !columns[index].mayRepeat {
+      if !seen.insert(columns[index].name).inserted { columns[index] = .ignored }
     }
     return columns
   }
 
+  /// Gives telephone numbers that have one place, as "Mobile" and "Phone 2", places of their own.
+  private static func spreadPhones(_ columns: inout [ContactColumn], said: [Int: ContactColumn]) {
+    var used: Set<Int> = []
+    for case .phone(let number, _) in columns { used.insert(number) }
+    for case .phoneLabel(let number) in columns { used.insert(number) }
+    // A place in a column's name is kept, for the column of its kind has it as well.
+    let guessed = columns.indices.filter { said[$0] == nil }
+    let order =
+      said.keys.sorted() + guessed.filter { columns[$0].label == nil }
+      + guessed.filter { columns[$0].label != nil }
+    var held: Set<Int> = []
+    for index in order {
+      guard case .phone(let number, let label) = columns[index], !held.insert(number).inserted,
+        let free = ContactColumn.places.first(where: { !used.contains($0) })
+      else { continue }
+      columns[index] = .phone(free, label: label)
+      used.insert(free)
+    }
+  }
+
+  /// The same of addresses, all of whose columns go together.
+  private static func spreadAddresses(_ columns: inout [ContactColumn]) {
+    var used: Set<Int> = []
+    var plain: Set<Int> = []
+    for case .address(let number, _, let label) in columns {
+      used.insert(number)
+      if label == nil { plain.insert(number) }
+    }
+    var moved: [Int: Int] = [:]
+    for index in columns.indices {
+      guard case .address(let number, let part, let label?) = columns[index], plain.contains(number) else {
+        continue
+      }
+      guard let free = moved[number] ?? ContactColumn.places.first(where: { !used.contains($0) }) else {
+        continue
+      }
+      moved[number] = free
+      used.insert(free)
+      columns[index] = .address(free, part: part, label: label)
+    }
+  }
+
   /// A name without case, accents, and all that is no letter or digit.
-  private static func plain(_ name: String) -> String {
+  static func plain(_ name: String) -> String {
     let folded = name.folding(
       options: [.caseInsensitive, .diacriticInsensitive, .widthInsensitive], locale: nil)
     return String(String.UnicodeScalarView(folded.unicodeScalars.filter(\.properties.isAlphabeticOrDigit)))
@@ -176,7 +220,7 @@ enum ContactHeader {
       ),
       (
         .unsubscribed,
-        "isunsubscribed unsubscribed unsubscribedat unsubscribedate unsubtime optout optedout abgemeldet desabonne desinscrit"
+        "isunsubscribed unsubscribed unsubscribedat unsubscribedate unsubtime optout optedout abgemeldet desabonne desinscrit emailoptout optedoutofemail hasoptedoutofemail unsubscribedfromallemail donotemail donotcontact"
       ),
       (.bounced, "isbounced bounced bouncedat"),
       (.status, "status subscriptionstatus emailstatus memberstatus emailmarketing marketingstatus"),

@@ -16,8 +16,10 @@ struct ContactSheet: Sendable {
     self.names = names
     var seen: Set<String> = []
     var repeated: [String] = []
-    for name in names where !name.isEmpty && !seen.insert(name.lowercased()).inserted {
-      repeated.append(name)
+    for name in names where !name.isEmpty {
+      // The names of custom fields may differ in case alone.
+      let key = name.hasPrefix("custom:") ? name : name.lowercased()
+      if !seen.insert(key).inserted { repeated.append(name) }
     }
     if !repeated.isEmpty {
       reading.member("file") {
@@ -25,7 +27,7 @@ struct ContactSheet: Sendable {
           "duplicate_column", "Columns with the same name can't be told apart: \(Self.list(repeated)).")
       }
     }
-    var columns = ContactHeader.columns(names)
+    var said: [Int: ContactColumn] = [:]
     reading.member("mapping") { reading in
       for (name, column) in mapping.sorted(by: { $0.key < $1.key }) {
         guard let index = names.firstIndex(of: name) else {
@@ -34,18 +36,16 @@ struct ContactSheet: Sendable {
           }
           continue
         }
-        // What an account says goes before what was guessed.
-        for other in columns.indices where columns[other] == column && mapping[names[other]] == nil {
-          columns[other] = .ignored
-        }
-        if column != .ignored, mapping.contains(where: { $0.key < name && $0.value == column }) {
+        if !column.mayRepeat, said.values.contains(where: { $0.name == column.name }) {
           reading.member(String(name.prefix(100))) {
             $0.refuse("repeated", "Another column is \(column.name) already.")
           }
         }
-        columns[index] = column
+        said[index] = column
       }
     }
+    // What an account says goes before what is guessed.
+    let columns = ContactHeader.columns(names, said: said)
     if !columns.contains(.email) {
       reading.member("file") {
         $0.refuse(
@@ -64,36 +64,23 @@ struct ContactSheet: Sendable {
 
   /// What a row says, in the form in which contacts are given.
   func contact(_ cells: [String]) -> JSONObject {
-    var values: [ContactColumn: String] = [:]
+    var contact = JSONObject()
+    var fields = JSONObject()
+    var phones: [Int: [(number: String, label: String?)]] = [:]
+    var phoneLabels: [Int: String] = [:]
+    var addresses: [Int: JSONObject] = [:]
+    var websites: [Int: [String]] = [:]
     for (column, cell) in zip(columns, cells) where column != .ignored {
       let text = FormulaGuard.restored(cell).trimmingCharacters(in: .whitespacesAndNewlines)
       guard !text.isEmpty else { continue }
-      switch column {
-      // Either of two columns is enough to get no mailings.
-      case .unsubscribed, .bounced:
-        if values[column].map(ContactText.isTrue) != true { values[column] = text }
-      default: values[column] = text
-      }
-    }
-    return Self.contact(values)
-  }
-
-  private static func contact(_ values: [ContactColumn: String]) -> JSONObject {
-    var contact = JSONObject()
-    var fields = JSONObject()
-    var phones: [Int: (numbers: [String], label: String?)] = [:]
-    var addresses: [Int: JSONObject] = [:]
-    var websites: [Int: [String]] = [:]
-    for (column, text) in values {
       switch column {
       case .ignored: break
       case .email: contact["email"] = .string(text)
       case .text(let name): contact[name] = .string(ContactText.line(text))
       case .birthday: contact["birthday"] = ContactText.day(text).map { .string($0) }
       case .phone(let number, let label):
-        phones[number, default: ([], nil)].numbers = ContactText.several(text)
-        if let label { phones[number, default: ([], nil)].label = label }
-      case .phoneLabel(let number): phones[number, default: ([], nil)].label = ContactText.label(text)
+        phones[number, default: []] += ContactText.several(text).map { ($0, label) }
+      case .phoneLabel(let number): phoneLabels[number] = ContactText.label(text)
       case .address(let number, let part, let label):
         let value: String? =
           part == "country"
@@ -105,19 +92,18 @@ struct ContactSheet: Sendable {
       case .note: contact["notes"] = [["body": .string(text)]]
       case .unsubscribed: if ContactText.isTrue(text) { contact["isUnsubscribed"] = true }
       case .bounced: if ContactText.isTrue(text) { contact["isBounced"] = true }
-      case .status: break
+      case .status:
+        switch ConsentStatus(text) {
+        case .unsubscribed: contact["isUnsubscribed"] = true
+        case .bounced: contact["isBounced"] = true
+        case nil: break
+        }
       case .custom(let name, let isTyped):
         fields[name] = isTyped ? ContactText.value(text) : .string(text)
       }
     }
-    switch values[.status]?.lowercased() {
-    case "unsubscribed", "opted out", "opted_out", "abgemeldet", "complained", "spam":
-      contact["isUnsubscribed"] = true
-    case "cleaned", "bounced", "hard bounced", "hardbounced": contact["isBounced"] = true
-    default: break
-    }
-    let numbers = phones.sorted { $0.key < $1.key }.flatMap { _, phone in
-      phone.numbers.map { Self.labelled("number", $0, phone.label) }
+    let numbers = phones.sorted { $0.key < $1.key }.flatMap { place, phones in
+      phones.map { Self.labelled("number", $0.number, $0.label ?? phoneLabels[place]) }
     }
     if !numbers.isEmpty { contact["phones"] = .array(numbers) }
     // A label alone is no address.
@@ -143,6 +129,38 @@ extension Dictionary where Key == String, Value == JSON {
   fileprivate var json: JSON {
     .object(sorted { $0.key < $1.key }.reduce(into: JSONObject()) { $0[$1.key] = $1.value })
   }
+}
+
+/// What a word in a column of a status says, where mailings are not to go to somebody.
+private enum ConsentStatus {
+  case unsubscribed, bounced
+
+  /// What `text` says; nil where it is no word for one of these.
+  init?(_ text: String) {
+    let word = ContactHeader.plain(text)
+    if Self.words.contains(word) || Self.stems.contains(where: { word.contains($0) }) {
+      self = .unsubscribed
+    } else if Self.bounces.contains(word) {
+      self = .bounced
+    } else {
+      return nil
+    }
+  }
+
+  /// With what stands around them: "Unsubscribed by user", "désabonnée", "dado de baja".
+  private static let stems = [
+    "unsubscri", "nonsubscri", "notsubscri", "optout", "optedout", "notoptedin", "abgemeldet", "abbestellt",
+    "widerrufen", "desabonn", "desinscri", "desuscri", "debaja", "donotmail", "donotemail", "donotcontact",
+  ]
+  private static let words: Set<String> = [
+    "suppressed", "blocked", "blacklisted", "blocklisted", "excluded", "removed", "complained", "complaint",
+    "complainer", "spam", "spamcomplaint", "spamreport", "reportedspam", "abuse", "dnc", "unconfirmed",
+    "gesperrt", "blockiert", "ausgetragen", "bloque", "bloqueado", "baja", "cancelado", "nonabonne",
+  ]
+  private static let bounces: Set<String> = [
+    "cleaned", "bounced", "bounce", "hardbounced", "hardbounce", "undeliverable", "undelivered",
+    "unzustellbar",
+  ]
 }
 
 /// How files spell what a contact has, and how that is spelled in files.
