@@ -134,9 +134,7 @@ public final class App: Sendable {
         ).routes,
         clicks.routes,
         FileRoutes(database: database, files: files, delivery: delivery).routes,
-        ContactFileRoutes(
-          database: database, imports: imports, directory: settings.state + "/imports"
-        ).routes,
+        ContactFileRoutes(database: database, imports: imports, logger: logger).routes,
         GeoRoutes(service: geo).routes,
         WebhookRoutes(
           database: database,

@@ -76,6 +76,9 @@ final class Exchange {
       case .file(let file):
         // A file that is shorter than was said can't be answered any more: the peer must not take it for whole.
         guard unsafe file.forEachPiece({ unsafe put($0, to: output) }) else { return hangUp() }
+      case .stream(let stream):
+        // The same. Without the record that ends the answer nginx breaks its own off, if it keeps connections.
+        guard unsafe stream.forEachPiece({ unsafe put($0, to: output) }) else { return hangUp() }
       }
     }
 

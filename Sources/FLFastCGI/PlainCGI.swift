@@ -11,7 +11,7 @@ public func answerOnce(settings: ResponderSettings = ResponderSettings(), worker
   var reader = HeadReader()
   var head = ResponseHead()
   var method: HTTPRequest.Method?
-  let response: Response
+  var response: Response
   do {
     let request = try unsafe reader.read(variables)
     method = request.method
@@ -23,6 +23,11 @@ public func answerOnce(settings: ResponderSettings = ResponderSettings(), worker
         isSecure: request.isSecure))
   } catch {
     response = error.response
+  }
+  // Here only the length tells a whole answer from one that broke off; no answer at all is the web server's 502.
+  if case .stream(let stream) = response.body, method != .head {
+    guard let file = stream.file() else { return }
+    response.body = .file(file)
   }
   let hasBody = head.fill(response, for: method)
   // One write where there is room for it; a failed one has nobody to be told.

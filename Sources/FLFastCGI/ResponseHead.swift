@@ -27,10 +27,13 @@ struct ResponseHead {
       return false
     }
     let count = response.body.count
-    put("Content-Length: ")
-    put(number: count)
-    put("\r\n\r\n")
-    return count > 0 && method != .head
+    if let count {
+      put("Content-Length: ")
+      put(number: count)
+      put("\r\n")
+    }
+    put("\r\n")
+    return count != 0 && method != .head
   }
 
   /// Fields that belong to the transport: the status line, the length and what is said hop by hop.

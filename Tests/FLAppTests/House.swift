@@ -237,7 +237,7 @@ struct Answer: Sendable, CustomStringConvertible {
     status = response.status
     headers = response.headers
     bytes = response.bytes
-    body = try? JSON(reading: response.bytes)
+    body = try? JSON(reading: bytes)
   }
 
   var text: String { String(decoding: bytes, as: UTF8.self) }

@@ -47,7 +47,9 @@ struct NginxTests {
     }
 
     /// Runs curl; its output.
-    func curl(_ arguments: String...) throws -> String {
+    func curl(_ arguments: String...) throws -> String { try curl(arguments) }
+
+    func curl(_ arguments: [String]) throws -> String {
       let curl = try Program("/usr/bin/curl", ["-s", "-m", "20", "--unix-socket", socket] + arguments)
       let data = curl.output.fileHandleForReading.readDataToEndOfFile()
       _ = curl.exitCode()
@@ -76,6 +78,25 @@ struct NginxTests {
     #expect(try house.curl("-i", "http://h/status?204").hasPrefix("HTTP/1.1 204 No Content\r\n"))
     #expect(try house.curl("http://h/large?3000000").utf8.count == 3_000_000)
     #expect(house.errors == "")
+  }
+
+  @Test func passesStreamsAndTellsThoseThatBreakOff() throws {
+    let house = try House()
+    let head = try house.curl("-I", "http://h/stream?3")
+    #expect(head.hasPrefix("HTTP/1.1 200 OK\r\n") && !head.contains("Content-Length"))
+    let codes = ["-o", "/dev/null", "-w", "%{http_code} %{size_download} %{exitcode}"]
+    for pieces in [0, 1, 500] {
+      let whole = try house.curl(codes + ["http://h/stream?\(pieces)"])
+      #expect(whole == "200 \(pieces * 10_000) 0")
+    }
+    #expect(house.errors == "")
+    for pieces in [1, 500] {
+      let broken = try house.curl(codes + ["http://h/stream?\(pieces)!"])
+      #expect(broken.hasPrefix("200 ") || broken.hasPrefix("502 "), "\(broken)")
+      #expect(broken.hasPrefix("502 ") || !broken.hasSuffix(" 0"), "\(broken)")
+    }
+    // Its worker goes on.
+    #expect(line("path", in: try house.curl("http://h/after")) == "/after")
   }
 
   @Test(arguments: [true, false])

@@ -29,6 +29,24 @@ struct StartTests {
     #expect(line("body", in: text) == "memory 5 \(digest(Array("hello".utf8)))")
   }
 
+  @Test func asCGIAStreamHasALength() throws {
+    func answer(_ target: String) throws -> String {
+      let program = try Program(
+        Program.echo, [],
+        environment: [
+          "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": target,
+          "REMOTE_ADDR": "::1",
+        ])
+      let text = String(decoding: program.output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      #expect(program.exitCode() == 0)
+      return text
+    }
+    let whole = try answer("/stream?30")
+    #expect(whole.hasPrefix("Status: 200 OK\r\nContent-Length: 300000\r\n\r\n"))
+    #expect(whole.utf8.count > 300_000)
+    #expect(try answer("/stream?30!").isEmpty)
+  }
+
   @Test func startsFromSpawnFCGI() throws {
     let directory = try TemporaryDirectory()
     let socket = directory.file("s")

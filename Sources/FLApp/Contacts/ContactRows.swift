@@ -144,15 +144,15 @@ struct ContactRows {
 
   // MARK: Whole contacts
 
-  /// The contacts of these rows with all that belongs to them.
-  func whole(_ rows: [Row]) throws -> [Contact] {
+  /// The contacts of these rows with all that belongs to them, the notes only `withNotes`.
+  func whole(_ rows: [Row], withNotes: Bool = true) throws -> [Contact] {
     var contacts = try rows.map { try Contact($0) }
     let ids = contacts.map(\.id)
     guard !ids.isEmpty else { return [] }
     let phones = try ContactPartRows<ContactPhone>(queries: queries).all(of: ids)
     let addresses = try ContactPartRows<ContactAddress>(queries: queries).all(of: ids)
     let websites = try ContactPartRows<ContactWebsite>(queries: queries).all(of: ids)
-    let notes = try ContactPartRows<ContactNote>(queries: queries).all(of: ids)
+    let notes = withNotes ? try ContactPartRows<ContactNote>(queries: queries).all(of: ids) : [:]
     let tags = try TagRows(account: account, queries: queries).names(of: ids)
     let groups = try memberships(of: ids)
     for index in contacts.indices {

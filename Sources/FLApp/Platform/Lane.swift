@@ -32,19 +32,47 @@ final class Lane: Sendable {
   func enter<Result>(
     _ kind: Work, atMost most: Int = .max, or problem: @autoclosure () -> Problem, _ work: () throws -> Result
   ) throws -> Result {
-    defer { inside.subtract(1, ordering: .relaxed) }
-    guard inside.add(1, ordering: .relaxed).newValue <= limit else { throw problem() }
-    switch kind {
-    case .passwords, .keys, .lookups: return try work()
-    case .uploads:
-      defer { uploading.subtract(1, ordering: .relaxed) }
-      guard uploading.add(1, ordering: .relaxed).newValue <= most else { throw problem() }
-      return try work()
-    case .exports:
-      defer { exporting.subtract(1, ordering: .relaxed) }
-      guard exporting.add(1, ordering: .relaxed).newValue <= most else { throw problem() }
-      return try work()
+    let place = try place(kind, atMost: most, or: problem())
+    defer { withExtendedLifetime(place) {} }
+    return try work()
+  }
+
+  /// Takes a place for what goes on after this.
+  /// - Throws: `problem` while all places are taken, or `most` of them for this kind.
+  func place(_ kind: Work, atMost most: Int = .max, or problem: @autoclosure () -> Problem) throws -> Place {
+    let place = Place(self, kind)
+    guard place.isFree(limit: limit, most: most) else { throw problem() }
+    return place
+  }
+
+  /// A place inside, which is given back with the last reference.
+  final class Place: Sendable {
+    private let lane: Lane
+    private let kind: Work
+    /// How many were inside with this one: of all, and of its kind.
+    private let count: Int
+    private let ofKind: Int
+
+    fileprivate init(_ lane: Lane, _ kind: Work) {
+      (self.lane, self.kind) = (lane, kind)
+      count = lane.inside.add(1, ordering: .relaxed).newValue
+      switch kind {
+      case .passwords, .keys, .lookups: ofKind = 0
+      case .uploads: ofKind = lane.uploading.add(1, ordering: .relaxed).newValue
+      case .exports: ofKind = lane.exporting.add(1, ordering: .relaxed).newValue
+      }
     }
+
+    deinit {
+      lane.inside.subtract(1, ordering: .relaxed)
+      switch kind {
+      case .passwords, .keys, .lookups: break
+      case .uploads: lane.uploading.subtract(1, ordering: .relaxed)
+      case .exports: lane.exporting.subtract(1, ordering: .relaxed)
+      }
+    }
+
+    fileprivate func isFree(limit: Int, most: Int) -> Bool { count <= limit && ofKind <= most }
   }
 
   /// Half of the workers, for what waits for others: logging in has room beside it.

@@ -26,6 +26,17 @@ func answer(_ request: Request) -> Response {
     let size = Int(lseek(descriptor, 0, SEEK_END))
     let range = bounds.count == 2 ? bounds[0]..<bounds[1] : 0..<size
     return Response(status: 200, body: .file(FileBody(adopting: descriptor, range: range)))
+  case "/stream":
+    // So many pieces of 10,000 bytes, at which it breaks off where the query ends in `!`.
+    let query = request.query ?? ""
+    let pieces = Int(query.filter(\.isNumber)) ?? 1
+    return Response(
+      status: 200,
+      body: .stream(
+        StreamBody { put in
+          for _ in 0..<pieces { try [UInt8](repeating: 120, count: 10_000).withUnsafeBytes(put) }
+          if query.hasSuffix("!") { throw Problem.unavailable("It breaks off.") }
+        }))
   case "/pid": return text("pid: \(getpid())\n")
   case "/large":
     return Response(

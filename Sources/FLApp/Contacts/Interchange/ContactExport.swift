@@ -13,15 +13,17 @@ struct ContactExportRows {
     (["c.account_id = \(account)"] + filter.rowConditions(of: account)).joined(by: " AND ")
   }
 
-  /// The next contacts behind `last`, by their ids, with all that belongs to them.
-  func page(_ filter: ContactFilter, behind last: ContactID?, limit: Int) throws -> [Contact] {
+  /// The next contacts behind `last`, by their ids, with all that belongs to them, the notes only `withNotes`.
+  func page(_ filter: ContactFilter, behind last: ContactID?, limit: Int, withNotes: Bool = true) throws
+    -> [Contact]
+  {
     let behind: SQL = last.map { "AND c.id > \($0)" } ?? ""
     let rows = try queries.rows(
       """
       SELECT \(ContactRows.columns) FROM contacts c FORCE INDEX (contacts_account)
       WHERE \(condition(filter)) \(behind) ORDER BY c.id LIMIT \(limit)
       """)
-    return try ContactRows(account: account, queries: queries).whole(rows)
+    return try ContactRows(account: account, queries: queries).whole(rows, withNotes: withNotes)
   }
 
   /// The names of the custom fields, in alphabetical order, of up to `limit` sets of them.
@@ -42,67 +44,95 @@ struct ContactExportRows {
   }
 }
 
-/// Writes the contacts of an account into a file that is gone with whoever reads it: a page is in memory at a time.
+/// The contacts of an account as a file, which is made while it is sent: a page is in memory at a time, and no connection
+/// to the database is held while one is sent.
 struct ContactExport {
   let account: AccountID
   let database: Database
-  /// Where the file is, for as long as it has a name.
-  let directory: String
+  let format: ContactFileFormat
+  let filter: ContactFilter
+  /// Whether a CSV file begins with the mark of UTF-8.
+  var withMark = false
 
-  private static let contactsAtOnce = 1000
   /// The most custom fields that get a column.
-  private static let mostCustomNames = 200
+  static let mostCustomNames = 200
+  /// The most sets of custom fields that are looked at.
+  static let mostCustomSets = 5000
   private static let mostPhones = 3
   private static let mostAddresses = 2
 
-  /// The file, open and without a name.
-  /// - Throws: `Problem` 503 where the disk does not take it; `DatabaseError`.
-  func file(_ format: ContactFileFormat, _ filter: ContactFilter, withMark: Bool) throws -> FileBody {
-    let file = try FileStore(directory: directory).stage()
-    // The name goes with `file`, at the end of this; the bytes stay as long as the answer is open.
-    switch format {
-    case .csv: try writeCSV(to: file, filter, withMark: withMark)
-    case .vcard: try writeCards(to: file, filter)
+  /// The file. `place` is held until it is sent, and `failed` is told why it can't be made to its end.
+  ///
+  /// What comes before the second page is made at once, so that most of what can go wrong is told by a status.
+  /// - Throws: `DatabaseError`.
+  func body(holding place: Lane.Place, failed: @escaping @Sendable (any Error) -> Void) throws -> StreamBody {
+    let pages = Pages(export: self, customNames: format == .csv ? try customNames() : [])
+    let first = try pages.next(behind: nil)
+    return StreamBody { put in
+      defer { withExtendedLifetime(place) {} }
+      try first.bytes.withUnsafeBytes(put)
+      var last = first.last
+      while let behind = last {
+        let page: Pages.Page
+        do {
+          page = try pages.next(behind: behind)
+        } catch {
+          failed(error)
+          throw error
+        }
+        try page.bytes.withUnsafeBytes(put)
+        last = page.last
+      }
     }
-    let descriptor = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 0)
-    guard descriptor >= 0 else { throw Problem.noSpaceForFiles }
-    return FileBody(adopting: descriptor, range: 0..<file.size)
   }
 
-  private func writeCSV(to file: StagedFile, _ filter: ContactFilter, withMark: Bool) throws {
+  private func customNames() throws -> [String] {
     let rows = ContactExportRows(account: account, queries: database)
-    let names = Array(try rows.customNames(filter, limit: 5000).prefix(Self.mostCustomNames))
-    var writer = CSVWriter(mark: withMark)
-    writer.row(Self.header(names))
-    try forEachPage(filter) { contacts in
-      for contact in contacts { writer.row(Self.cells(contact, names)) }
-      try writer.take().withUnsafeBytes { try file.append($0) }
-    }
-    try writer.take().withUnsafeBytes { try file.append($0) }
+    return Array(try rows.customNames(filter, limit: Self.mostCustomSets).prefix(Self.mostCustomNames))
   }
 
-  private func writeCards(to file: StagedFile, _ filter: ContactFilter) throws {
-    var writer = VCardWriter()
-    try forEachPage(filter) { contacts in
-      for contact in contacts { writer.card(VCard(contact)) }
-      try writer.take().withUnsafeBytes { try file.append($0) }
-    }
-  }
+  /// The file in its pieces.
+  private struct Pages {
+    let export: ContactExport
+    let customNames: [String]
 
-  private func forEachPage(_ filter: ContactFilter, _ use: ([Contact]) throws -> Void) throws {
-    let rows = ContactExportRows(account: account, queries: database)
-    var last: ContactID?
-    while true {
-      let page = try rows.page(filter, behind: last, limit: Self.contactsAtOnce)
-      if !page.isEmpty { try use(page) }
-      guard page.count == Self.contactsAtOnce else { return }
-      last = page.last?.id
+    /// A piece of the file.
+    struct Page {
+      let bytes: [UInt8]
+      /// The last contact in it; nil where it is the end.
+      let last: ContactID?
+    }
+
+    /// Cards have the notes, with which a contact may have two megabytes.
+    private var contactsAtOnce: Int { export.format == .csv ? 1000 : 100 }
+
+    func next(behind last: ContactID?) throws -> Page {
+      let rows = ContactExportRows(account: export.account, queries: export.database)
+      let contacts = try rows.page(
+        export.filter, behind: last, limit: contactsAtOnce, withNotes: export.format == .vcard)
+      return Page(
+        bytes: bytes(contacts, isFirst: last == nil),
+        last: contacts.count == contactsAtOnce ? contacts.last?.id : nil)
+    }
+
+    private func bytes(_ contacts: [Contact], isFirst: Bool) -> [UInt8] {
+      switch export.format {
+      case .csv:
+        var writer = CSVWriter(mark: isFirst && export.withMark)
+        if isFirst { writer.row(ContactExport.header(customNames)) }
+        for contact in contacts { writer.row(ContactExport.cells(contact, customNames)) }
+        return writer.bytes
+      case .vcard:
+        var writer = VCardWriter()
+        for contact in contacts { writer.card(VCard(contact)) }
+        return writer.bytes
+      }
     }
   }
 
   // MARK: Cells
 
-  private static func header(_ customNames: [String]) -> [String] {
+  fileprivate static func header(_ customNames: [String]) -> [String] {
     var names = ["email", "firstName", "lastName", "name", "company", "jobTitle", "birthday", "source"]
     for number in 1...mostPhones { names += ["phone\(number)", "phone\(number)Label"] }
     for number in 1...mostAddresses {
@@ -117,7 +147,7 @@ struct ContactExport {
     ]
   }
 
-  private static func cells(_ contact: Contact, _ customNames: [String]) -> [String] {
+  fileprivate static func cells(_ contact: Contact, _ customNames: [String]) -> [String] {
     var cells: [String?] = [
       contact.email, contact.firstName, contact.lastName, contact.name, contact.company, contact.jobTitle,
       contact.birthday?.description, contact.source,

@@ -2,13 +2,13 @@ import FLHTTP
 import FLMariaDB
 import FLValues
 import HTTPTypes
+import Logging
 
 /// Contacts of an account out of files, and into them.
 struct ContactFileRoutes {
   let database: Database
   let imports: ContactImportService
-  /// Where exports are written to.
-  let directory: String
+  let logger: Logger
 
   var routes: [Route] { transfer + progress }
 
@@ -20,7 +20,9 @@ struct ContactFileRoutes {
         description: """
           As CSV (RFC 4180, UTF-8) or vCard 4.0, in the order in which they were made. A cell that a spreadsheet would \
           run has an apostrophe before it, which an import takes away. CSV has the first three telephone numbers, two \
-          addresses and one website; cards have all.
+          addresses and one website, the first 200 custom fields by their names (of 5,000 different sets of them), and \
+          no notes; cards have all. The file is made while it is sent: it has no `Content-Length`, and where it can't be \
+          made to its end the connection breaks off.
           """, problems: [503],
         .query("format", Self.format, "How they are written."),
         .query("groupId", Self.group, "Those in a group alone."),
@@ -111,14 +113,20 @@ struct ContactFileRoutes {
       throw Problem.invalid("groupId", "not_found", "There is no such group.")
     }
     // Whoever asks for the head alone gets it without the work.
-    guard call.request.method != .head else { return Self.response(format, .empty, call.now) }
-    let lane = imports.lane
-    return try lane.enter(
-      .exports, atMost: lane.half, or: .unavailable("Too much is being exported at once.", retryAfter: 5)
-    ) {
-      let export = ContactExport(account: account, database: database, directory: directory)
-      return Self.response(format, .file(try export.file(format, filter, withMark: mark)), call.now)
+    guard call.request.method != .head else {
+      return Self.response(format, .stream(StreamBody { _ in }), call.now)
     }
+    let lane = imports.lane
+    let place = try lane.place(
+      .exports, atMost: lane.half, or: .unavailable("Too much is being exported at once.", retryAfter: 5))
+    let export = ContactExport(
+      account: account, database: database, format: format, filter: filter, withMark: mark)
+    let requestID = call.requestID
+    let body = try export.body(holding: place) { [logger] error in
+      logger.error(
+        "an export broke off", metadata: ["requestId": "\(requestID)", "error": "\(type(of: error))"])
+    }
+    return Self.response(format, .stream(body), call.now)
   }
 
   private static func response(_ format: ContactFileFormat, _ body: Response.Body, _ now: Timestamp)
