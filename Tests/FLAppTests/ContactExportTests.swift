@@ -154,6 +154,36 @@ import Testing
     #expect(exported.count == 2500 && Set(exported).count == 2500)
   }
 
+  /// No statement looks at all contacts of a large account.
+  @Test func whatAFilterLeavesIsFoundInStretches() throws {
+    let anna = try house.account()
+    var text = "email,tags,custom:all,custom:tagged,custom:last\n"
+    for index in 0..<20 {
+      let isTagged = [4, 5, 6, 7, 18].contains(index)
+      text +=
+        "p\(index)@example.org,\(isTagged ? "t" : ""),1,\(isTagged ? "2" : ""),\(index == 19 ? "3" : "")\n"
+    }
+    #expect(anna.importing(text)["created"] == 20)
+    let rows = ContactExportRows(
+      account: try anna.account(in: house), queries: house.app.database, lookedAtOnce: 3)
+    for (filter, count) in [
+      (ContactFilter(tag: "t"), 5), (ContactFilter(), 20), (ContactFilter(tag: "x"), 0),
+    ] {
+      for limit in [2, 3, 100] {
+        var found: [String] = []
+        var last: ContactID?
+        repeat {
+          let page = try rows.page(filter, behind: last, limit: limit)
+          found += page.contacts.map(\.email)
+          last = page.last
+        } while last != nil
+        #expect(found.count == count && Set(found).count == count, "\(limit)")
+      }
+    }
+    #expect(try rows.customNames(ContactFilter(), limit: 100) == ["all", "last", "tagged"])
+    #expect(try rows.customNames(ContactFilter(tag: "t"), limit: 100) == ["all", "tagged"])
+  }
+
   /// An export of so many contacts, and the house's place for it.
   private func export(_ contacts: Int, in house: House, _ failed: @escaping @Sendable () -> Void) throws
     -> StreamBody

@@ -39,7 +39,7 @@ extension Client {
   /// What the account knows of its contacts, by their addresses.
   func contacts(in house: House) throws -> [String: Contact] {
     let rows = ContactExportRows(account: try account(in: house), queries: house.app.database)
-    let all = try rows.page(ContactFilter(), behind: nil, limit: 100_000)
+    let all = try rows.page(ContactFilter(), behind: nil, limit: 100_000).contacts
     return Dictionary(uniqueKeysWithValues: all.map { ($0.email, $0) })
   }
 }

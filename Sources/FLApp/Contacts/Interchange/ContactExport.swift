@@ -2,41 +2,67 @@ import FLHTTP
 import FLInterchange
 import FLMariaDB
 import FLValues
-import Foundation
 
 /// Every SQL statement about the contacts that an account exports.
 struct ContactExportRows {
   let account: AccountID
   let queries: any Queries
+  /// How many contacts a statement looks at, where it may leave most of them out: in an account of a million all of them
+  /// would take longer than a statement may.
+  var lookedAtOnce = 50_000
 
   private func condition(_ filter: ContactFilter) -> SQL {
     (["c.account_id = \(account)"] + filter.rowConditions(of: account)).joined(by: " AND ")
   }
 
-  /// The next contacts behind `last`, by their ids, with all that belongs to them, the notes only `withNotes`.
-  func page(_ filter: ContactFilter, behind last: ContactID?, limit: Int, withNotes: Bool = true) throws
-    -> [Contact]
-  {
+  /// The last of the contacts behind `last` at which a statement looks; nil where it can look at all that are left.
+  private func end(behind last: ContactID?) throws -> ContactID? {
+    try queries.row(
+      """
+      SELECT c.id FROM contacts c FORCE INDEX (contacts_account) WHERE c.account_id = \(account) \(behind(last))
+      ORDER BY c.id LIMIT 1 OFFSET \(lookedAtOnce - 1)
+      """
+    ).map { try $0["id"] }
+  }
+
+  private func behind(_ last: ContactID?, upTo end: ContactID? = nil) -> SQL {
     let behind: SQL = last.map { "AND c.id > \($0)" } ?? ""
+    return end.map { "\(behind) AND c.id <= \($0)" } ?? behind
+  }
+
+  /// Contacts behind `last`, by their ids, with all that belongs to them, the notes only `withNotes`. There may be none,
+  /// and still more behind the id that comes with them; where that is nil, there are no more.
+  func page(_ filter: ContactFilter, behind last: ContactID?, limit: Int, withNotes: Bool = true) throws
+    -> (contacts: [Contact], last: ContactID?)
+  {
+    let end = filter.isEmpty ? nil : try end(behind: last)
     let rows = try queries.rows(
       """
       SELECT \(ContactRows.columns) FROM contacts c FORCE INDEX (contacts_account)
-      WHERE \(condition(filter)) \(behind) ORDER BY c.id LIMIT \(limit)
+      WHERE \(condition(filter)) \(behind(last, upTo: end)) ORDER BY c.id LIMIT \(limit)
       """)
-    return try ContactRows(account: account, queries: queries).whole(rows, withNotes: withNotes)
+    let contacts = try ContactRows(account: account, queries: queries).whole(rows, withNotes: withNotes)
+    return (contacts, contacts.count == limit ? contacts.last?.id : end)
   }
 
   /// The names of the custom fields, in alphabetical order, of up to `limit` sets of them.
   func customNames(_ filter: ContactFilter, limit: Int) throws -> [String] {
-    let rows = try queries.rows(
-      """
-      SELECT DISTINCT JSON_KEYS(c.custom_fields) AS names FROM contacts c
-      WHERE \(condition(filter)) AND c.custom_fields IS NOT NULL LIMIT \(limit)
-      """)
+    var sets: Set<String> = []
+    var last: ContactID?
+    repeat {
+      let end = try end(behind: last)
+      let rows = try queries.rows(
+        """
+        SELECT DISTINCT JSON_KEYS(c.custom_fields) AS names FROM contacts c FORCE INDEX (contacts_account)
+        WHERE \(condition(filter)) \(behind(last, upTo: end)) AND c.custom_fields IS NOT NULL
+        LIMIT \(limit)
+        """)
+      for row in rows { if let names: String = try row["names"] { sets.insert(names) } }
+      last = end
+    } while last != nil && sets.count < limit
     var names: Set<String> = []
-    for row in rows {
-      let text: String? = try row["names"]
-      for name in (try? JSON(reading: Array((text ?? "[]").utf8)))?.array ?? [] {
+    for text in sets {
+      for name in (try? JSON(reading: Array(text.utf8)))?.array ?? [] {
         if let name = name.string { names.insert(name) }
       }
     }
@@ -99,7 +125,7 @@ struct ContactExport {
     /// A piece of the file.
     struct Page {
       let bytes: [UInt8]
-      /// The last contact in it; nil where it is the end.
+      /// Behind which contact the next one begins; nil where this is the last.
       let last: ContactID?
     }
 
@@ -108,11 +134,9 @@ struct ContactExport {
 
     func next(behind last: ContactID?) throws -> Page {
       let rows = ContactExportRows(account: export.account, queries: export.database)
-      let contacts = try rows.page(
+      let page = try rows.page(
         export.filter, behind: last, limit: contactsAtOnce, withNotes: export.format == .vcard)
-      return Page(
-        bytes: bytes(contacts, isFirst: last == nil),
-        last: contacts.count == contactsAtOnce ? contacts.last?.id : nil)
+      return Page(bytes: bytes(page.contacts, isFirst: last == nil), last: page.last)
     }
 
     private func bytes(_ contacts: [Contact], isFirst: Bool) -> [UInt8] {
