@@ -44,7 +44,8 @@ struct ContactFileRoutes {
           A form (`multipart/form-data`) with the file. Contacts are known by their e-mail addresses: who is there is \
           brought up to date by what the file says, others are made; a row that can't be taken stops no other. Up to \
           1 MiB the file is done when this is answered (201), else it goes on in the background (202). No unsubscribe \
-          and no bounce is lifted; a column that says so unsubscribes. The plan limits the size of a file.
+          and no bounce is lifted; a column that says so unsubscribes, also in a row that can't be taken otherwise. The plan \
+          limits the size of a file.
           """,
         form: ContactImportService.form,
         reply: .begun(
