@@ -55,7 +55,8 @@ struct ContactImportService: Sendable {
         "type": "string",
         "description": .string(
           "A JSON object that says of columns, by their names, what they are: \(ContactColumn.known). The usual names"
-            + " are known by themselves."),
+            + " are known by themselves. Several may be isUnsubscribed, isBounced or status: one that says so is enough."
+        ),
       ],
       "tags": ["type": "string", "description": "Tags that all its contacts get, with commas between."],
       "groupId": [
