@@ -180,7 +180,7 @@ public struct BounceService: Sendable {
     case .hard:
       guard let contact, isStillThere else {
         // The contact is gone or has another address: whoever has this one now is flagged.
-        return .hard(isNew: try !consent.bounce(address: email, reason: reason, at: now).isEmpty)
+        return .hard(isNew: try !consent.bounce(addresses: [email], reason: reason, at: now).isEmpty)
       }
       return .hard(isNew: try consent.bounce(contact, reason: reason, at: now))
     }

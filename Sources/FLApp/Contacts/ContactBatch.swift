@@ -287,40 +287,14 @@ struct ContactBatch {
     try consent.takeOver(new.map(\.contact.id))
     try rows.tell(.contactCreated, of: new.map(\.contact.id), at: now)
     try rows.tell(.contactUpdated, of: changed.filter { !$0.isNew }.map(\.contact.id), at: now)
-    let others = try rows.ids(ofEmailKeys: Array(Set(optOuts.map(\.email.key))))
-    let bounced =
-      taken.filter(\.isBounced).map(\.contact.id)
-      + optOuts.filter(\.isBounced).compactMap { others[$0.email.key] }
+    let bounced = taken.filter(\.isBounced).map(\.contact.id)
     if !bounced.isEmpty { try consent.bounce(bounced, reason: reason.rawValue, at: now) }
-    let unsubscribed =
-      taken.filter(\.isUnsubscribed).map(\.contact.id)
-      + optOuts.filter(\.isUnsubscribed).compactMap { others[$0.email.key] }
+    let unsubscribed = taken.filter(\.isUnsubscribed).map(\.contact.id)
     if !unsubscribed.isEmpty { try consent.unsubscribe(unsubscribed, reason: reason, at: now) }
-    try remember(optOuts.filter { others[$0.email.key] == nil }, reason: reason)
-  }
-
-  /// Remembers of addresses that no contact has that mailings are not to go there.
-  private func remember(_ optOuts: [ContactOptOut], reason: UnsubscribeReason) throws {
-    try optOuts.sorted { $0.email.key < $1.email.key }.inBatches { batch in
-      let rows = batch.map { optOut -> SQL in
-        let bounced = optOut.isBounced ? now : nil
-        let unsubscribed = optOut.isUnsubscribed ? now : nil
-        let text = reason.rawValue
-        return """
-          (\(account), \(optOut.email.key), \(bounced), \(bounced.map { _ in text }), \(unsubscribed),
-            \(unsubscribed.map { _ in text }))
-          """
-      }
-      try connection.run(
-        """
-        INSERT INTO suppressions (account_id, email_key, bounced_at, bounce_reason, unsubscribed_at, unsubscribe_reason)
-        VALUES \(rows.joined(by: ", "))
-        ON DUPLICATE KEY UPDATE bounce_reason = IF(bounced_at IS NULL, VALUE(bounce_reason), bounce_reason),
-          bounced_at = COALESCE(bounced_at, VALUE(bounced_at)),
-          unsubscribe_reason = IF(unsubscribed_at IS NULL, VALUE(unsubscribe_reason), unsubscribe_reason),
-          unsubscribed_at = COALESCE(unsubscribed_at, VALUE(unsubscribed_at))
-        """)
-    }
+    try consent.bounce(
+      addresses: optOuts.filter(\.isBounced).map(\.email.text), reason: reason.rawValue, at: now)
+    try consent.unsubscribe(
+      addresses: optOuts.filter(\.isUnsubscribed).map(\.email.text), reason: reason, at: now)
   }
 
   private func insert<Part: ContactPart>(_ parts: [(contact: ContactID, part: Part)]) throws {

@@ -38,18 +38,18 @@ struct ContactConsent {
     try flag(ids, .bounced, reason: String(reason.unicodeScalars.prefix(512)), at: now)
   }
 
-  /// Notes that mailings are not wanted at an address, whoever has it. It is remembered where no contact does.
+  /// Notes that mailings are not wanted at these addresses, whoever has them. It is remembered where no contact does.
   /// - Returns: those for whom it is new.
   @discardableResult
-  func unsubscribe(address: String, reason: UnsubscribeReason, at now: Timestamp) throws -> [ContactID] {
-    try flag(address: address, .unsubscribed, reason: reason.rawValue, at: now)
+  func unsubscribe(addresses: [String], reason: UnsubscribeReason, at now: Timestamp) throws -> [ContactID] {
+    try flag(addresses: addresses, .unsubscribed, reason: reason.rawValue, at: now)
   }
 
-  /// Notes that mail to an address does not arrive, whoever has it. It is remembered where no contact does.
+  /// Notes that mail to these addresses does not arrive, whoever has them. It is remembered where no contact does.
   /// - Returns: those for whom it is new.
   @discardableResult
-  func bounce(address: String, reason: String, at now: Timestamp) throws -> [ContactID] {
-    try flag(address: address, .bounced, reason: String(reason.unicodeScalars.prefix(512)), at: now)
+  func bounce(addresses: [String], reason: String, at now: Timestamp) throws -> [ContactID] {
+    try flag(addresses: addresses, .bounced, reason: String(reason.unicodeScalars.prefix(512)), at: now)
   }
 
   /// Notes that a message did not arrive this time; the fifth in a row is a bounce.
@@ -97,7 +97,7 @@ struct ContactConsent {
   /// Lets mailings go to an address again, whoever has it: the person asks for it to whom they went.
   func subscribeAgain(address: String, at now: Timestamp) throws {
     try lift(.unsubscribed, remembered: "account_id = \(account) AND email_key = \(address.lowercased())")
-    for id in try holders(of: address) { try subscribeAgain(id, at: now) }
+    for id in try holders(of: [address.lowercased()]) { try subscribeAgain(id, at: now) }
   }
 
   /// Lets mailings go to an address again that had bounced: a person says so.
@@ -173,26 +173,36 @@ struct ContactConsent {
     return flagged
   }
 
-  private func flag(address: String, _ flag: Flag, reason: String, at now: Timestamp) throws -> [ContactID] {
-    try queries.run(
-      """
-      INSERT INTO suppressions (account_id, email_key, \(flag.time), \(flag.reason))
-      VALUES (\(account), \(address.lowercased()), \(now), \(reason))
-      ON DUPLICATE KEY UPDATE
-        \(flag.reason) = IF(\(flag.time) IS NULL, VALUE(\(flag.reason)), \(flag.reason)),
-        \(flag.time) = COALESCE(\(flag.time), VALUE(\(flag.time)))
-      """)
-    // Who makes a contact of it meanwhile waits for that row, or is seen here.
-    return try self.flag(holders(of: address), flag, reason: reason, at: now)
+  private func flag(addresses: [String], _ flag: Flag, reason: String, at now: Timestamp) throws
+    -> [ContactID]
+  {
+    let keys = Set(addresses.map { $0.lowercased() }).sorted()
+    try keys.inBatches { batch in
+      let rows = batch.map { key -> SQL in "(\(account), \(key), \(now), \(reason))" }
+      try queries.run(
+        """
+        INSERT INTO suppressions (account_id, email_key, \(flag.time), \(flag.reason)) VALUES \(rows.joined(by: ", "))
+        ON DUPLICATE KEY UPDATE
+          \(flag.reason) = IF(\(flag.time) IS NULL, VALUE(\(flag.reason)), \(flag.reason)),
+          \(flag.time) = COALESCE(\(flag.time), VALUE(\(flag.time)))
+        """)
+    }
+    // Who makes a contact of one meanwhile waits for that row, or is seen here.
+    return try self.flag(holders(of: keys), flag, reason: reason, at: now)
   }
 
-  /// The contact that has an address, if there is one; it stays locked.
-  private func holders(of address: String) throws -> [ContactID] {
-    try queries.rows(
-      """
-      SELECT id FROM contacts WHERE account_id = \(account) AND email_key = \(address.lowercased()) FOR UPDATE
-      """
-    ).map { try $0["id"] }
+  /// The contacts that have addresses of these keys; they stay locked.
+  private func holders(of keys: [String]) throws -> [ContactID] {
+    var holders: [ContactID] = []
+    try keys.inBatches { batch in
+      holders += try queries.rows(
+        """
+        SELECT id FROM contacts WHERE account_id = \(account) AND email_key IN (\(Array(batch)))
+        ORDER BY email_key FOR UPDATE
+        """
+      ).map { try $0["id"] }
+    }
+    return holders
   }
 
   /// Notes with the addresses what is noted with the contacts.

@@ -124,7 +124,7 @@ struct MailingVisits: Sendable {
       // Of a deleted mailing the address goes with the contact, which was there a moment ago.
       if message.knownEmail == nil {
         try ContactConsent(account: message.account, queries: queries)
-          .unsubscribe(address: email, reason: reason, at: now)
+          .unsubscribe(addresses: [email], reason: reason, at: now)
       }
     }
     return page(.done)

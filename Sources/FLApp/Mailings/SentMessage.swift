@@ -37,7 +37,9 @@ struct SentMessage {
     let consent = ContactConsent(account: account, queries: queries)
     var flagged: [ContactID] = []
     if let contact { flagged += try consent.unsubscribe([contact], reason: reason, at: now) }
-    if let formerEmail { flagged += try consent.unsubscribe(address: formerEmail, reason: reason, at: now) }
+    if let formerEmail {
+      flagged += try consent.unsubscribe(addresses: [formerEmail], reason: reason, at: now)
+    }
     let isFirst = try SentMessageRows(queries: queries).setUnsubscribed(self, at: now)
     return contact == nil ? isFirst || !flagged.isEmpty : !flagged.isEmpty
   }
