@@ -229,6 +229,36 @@ import Testing
       counts.counted("pending") == 0 && counts.counted("skipped") == 2 && counts.counted("failed") == 1)
   }
 
+  @Test func whoIsMergedWhileInHandGetsTheSecondTryAsWhoTheyAreNow() throws {
+    let anna = try house.account()
+    let (path, people) = try ready(anna)
+    let id = try #require(MailingID(String(path.split(separator: "/")[2])))
+    #expect(anna.post(path + "/send").status == 200)
+    try refresh(path)
+    let (database, sender) = (house.app.database, SenderID(at: .now))
+    try SendingRows(queries: database).start(id, at: .now)
+    func claim() throws -> [ClaimedRecipient] {
+      try database.transaction {
+        try SendingRows(queries: $0).claim(10, of: id, behind: nil, by: sender, at: .now).recipients
+      }
+    }
+    #expect(try claim().count == 3)
+    // One goes into somebody who is no recipient, one into somebody who is.
+    let new = try anna.contact("other@example.org")
+    #expect(anna.post("/api/contacts/\(new)/merge", ["contactIds": [.string(people[0])]]).status == 200)
+    #expect(anna.post("/api/contacts/\(people[2])/merge", ["contactIds": [.string(people[1])]]).status == 200)
+    try house.app.markRecipients(
+      people.map {
+        RecipientResult(
+          contact: ContactID($0) ?? ContactID(at: .now), outcome: .released, at: .now)
+      }, of: id, by: sender)
+    // The first claim hands the rows on.
+    #expect(try claim().map(\.contact.description) == [people[2]])
+    let second = try claim()
+    #expect(second.map(\.contact.description) == [new] && second.map(\.email) == ["other@example.org"])
+    #expect(anna.get(path).counted("skipped") == 1)
+  }
+
   @Test func manyMailingsOfOneAccountHideNoneOfAnother() throws {
     let (anna, bert) = (try house.account(), try house.account())
     for _ in 0..<25 { #expect(anna.post(try ready(anna).path + "/send").status == 200) }

@@ -195,7 +195,10 @@ package struct SendingRows {
         count - due.count, of: mailing, "r.due_at <= \(now)", in: "r.due_at, r.contact_id", behind: nil)
     }
     guard !due.isEmpty else { return Claim() }
+    let found = due.count
     let contacts = try contacts(due.map(\.contact))
+    let moved = try follow(due.map(\.contact).filter { contacts[$0] == nil }, of: mailing)
+    due.removeAll { moved.contains($0.contact) }
     var claimed: [ClaimedRecipient] = []
     var skipped: [RecipientResult] = []
     for recipient in due {
@@ -228,7 +231,7 @@ package struct SendingRows {
         """)
     }
     try mark(skipped, of: mailing, from: "r.status = 'pending'")
-    return Claim(recipients: claimed, last: next, found: due.count)
+    return Claim(recipients: claimed, last: next, found: found)
   }
 
   private struct Due {
@@ -249,6 +252,25 @@ package struct SendingRows {
       ORDER BY \(order) LIMIT \(count) FOR UPDATE SKIP LOCKED
       """
     ).map { Due(contact: try $0["contact_id"], email: try $0["email"], attempts: try $0["attempts"]) }
+  }
+
+  /// Hands the rows of contacts that went into others, while a sender had them in hand, to these, where they have none of
+  /// their own; answers whose they were. They wait there.
+  private func follow(_ gone: [ContactID], of mailing: MailingID) throws -> Set<ContactID> {
+    guard !gone.isEmpty else { return [] }
+    let merged: [ContactID] = try queries.rows(
+      "SELECT g.id FROM contact_aliases g JOIN contacts c ON c.id = g.contact_id WHERE g.id IN (\(gone))"
+    ).map { try $0["id"] }
+    guard !merged.isEmpty else { return [] }
+    try queries.run(
+      """
+      UPDATE IGNORE mailing_recipients r JOIN contact_aliases g ON g.id = r.contact_id
+      SET r.contact_id = g.contact_id WHERE r.mailing_id = \(mailing) AND r.contact_id IN (\(merged))
+      """)
+    let left: [ContactID] = try queries.rows(
+      "SELECT contact_id FROM mailing_recipients WHERE mailing_id = \(mailing) AND contact_id IN (\(merged))"
+    ).map { try $0["contact_id"] }
+    return Set(merged).subtracting(left)
   }
 
   private enum Addressee {
