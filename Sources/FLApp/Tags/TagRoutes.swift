@@ -86,14 +86,19 @@ struct TagRoutes {
   }
 
   func delete(_ call: Call, _ id: TagID) throws {
-    try locked(call, id) { rows, tag in
-      try takeFromMany(tag, of: rows.account)
+    try locked(call, id, shared: true) { rows, tag in
+      if tag.uses > Self.usesAtOnce {
+        let pieces = TagRows(account: rows.account, queries: database)
+        while try pieces.removeSome(id, from: Link.self, limit: Self.usesAtOnce) == Self.usesAtOnce {}
+        while try pieces.removeSome(id, from: Contact.self, limit: Self.usesAtOnce) == Self.usesAtOnce {}
+      }
+      try rows.lock(id)
       try rows.delete(id)
     }
   }
 
   func merge(_ call: Call, _ id: TagID, _ other: TagID) throws -> Tag {
-    try locked(call, id, keeping: other) { rows, tag in
+    try locked(call, id, keeping: other, shared: true) { rows, tag in
       guard id != other else {
         throw Problem.invalid("into", "same_tag", "A tag can't be merged into itself.")
       }
@@ -104,37 +109,30 @@ struct TagRoutes {
         let pieces = TagRows(account: rows.account, queries: database)
         try pieces.move(id, to: other, on: Link.self, atOnce: Self.usesAtOnce)
         try pieces.move(id, to: other, on: Contact.self, atOnce: Self.usesAtOnce)
-        try takeFromMany(tag, of: rows.account)
-      } else {
-        try rows.move(id, to: other)
       }
+      try rows.lock(id)
+      try rows.move(id, to: other)
       try rows.delete(id)
       guard let tag = try rows.find(other) else { throw Problem.notFound }
       return tag
     }
   }
 
-  /// How many links and contacts a transaction puts a tag on, or takes it from.
+  /// How many links and contacts a transaction puts a tag on, or takes it from. What many have goes in pieces of that, over
+  /// another connection: while the tag is locked in share mode alone, so that others can put it on something meanwhile,
+  /// which the last step sees to. (Were nobody let in, they would wait with what the pieces need.)
   private static let usesAtOnce = 10_000
-
-  /// Takes a tag that is locked from most of what has it, where that is too much for one transaction. Nobody puts it on
-  /// anything meanwhile, for that waits for the tag's row; the connection is another one.
-  private func takeFromMany(_ tag: Tag, of account: AccountID) throws {
-    guard tag.uses > Self.usesAtOnce else { return }
-    let rows = TagRows(account: account, queries: database)
-    while try rows.removeSome(tag.id, from: Link.self, limit: Self.usesAtOnce) == Self.usesAtOnce {}
-    while try rows.removeSome(tag.id, from: Contact.self, limit: Self.usesAtOnce) == Self.usesAtOnce {}
-  }
 
   /// Runs `body` with a tag, while nobody else changes it or takes `other` away.
   /// - Throws: `Problem` 404, or 412 where the call's preconditions name another version.
   private func locked<Result>(
-    _ call: Call, _ id: TagID, keeping other: TagID? = nil, _ body: (TagRows, Tag) throws -> Result
+    _ call: Call, _ id: TagID, keeping other: TagID? = nil, shared: Bool = false,
+    _ body: (TagRows, Tag) throws -> Result
   ) throws -> Result {
     let account = try call.caller.account
     return try database.transaction { connection in
       let rows = TagRows(account: account, queries: connection)
-      try rows.lock(id, keeping: other)
+      try rows.lock(id, keeping: other, shared: shared)
       guard let tag = try rows.find(id) else { throw Problem.notFound }
       try call.preconditions.check(tag.tag)
       return try body(rows, tag)

@@ -144,9 +144,9 @@ struct TagRows {
 
   /// Locks a tag against all others, and `other` against whoever changes it: it can still be put on things. Always in
   /// the order of their ids.
-  func lock(_ id: TagID, keeping other: TagID?) throws {
+  func lock(_ id: TagID, keeping other: TagID? = nil, shared: Bool = false) throws {
     for tag in Set([id, other ?? id]).sorted() {
-      let mode: SQL = tag == id ? "FOR UPDATE" : "LOCK IN SHARE MODE"
+      let mode: SQL = tag == id && !shared ? "FOR UPDATE" : "LOCK IN SHARE MODE"
       _ = try queries.rows("SELECT id FROM tags WHERE id = \(tag) AND account_id = \(account) \(mode)")
     }
   }
@@ -213,7 +213,7 @@ struct TagRows {
     try move(id, to: other, on: Contact.self, behind: nil, upTo: nil)
   }
 
-  /// The same of the things of one kind, each `count` of them by themselves.
+  /// The same of the things of one kind, each `count` of them by themselves, from which `id` is taken then.
   func move<Subject: Taggable>(_ id: TagID, to other: TagID, on kind: Subject.Type, atOnce count: Int) throws
   {
     var last: ID<Subject>?
@@ -226,9 +226,25 @@ struct TagRows {
         """)
       let end: ID<Subject>? = try next.map { try $0["subject"] }
       try move(id, to: other, on: kind, behind: last, upTo: end)
+      try removeMoved(id, to: other, on: kind, behind: last, upTo: end)
       guard let end else { return }
       last = end
     }
+  }
+
+  /// Takes `id` from what has `other` as well, so that nothing loses both.
+  private func removeMoved<Subject: Taggable>(
+    _ id: TagID, to other: TagID, on _: Subject.Type, behind first: ID<Subject>?, upTo last: ID<Subject>?
+  ) throws {
+    var conditions: [SQL] = ["u.tag_id = \(id)"]
+    if let first { conditions.append("u.\(Subject.tagColumn) > \(first)") }
+    if let last { conditions.append("u.\(Subject.tagColumn) <= \(last)") }
+    _ = try queries.run(
+      """
+      DELETE u FROM \(Subject.tagTable) u
+      JOIN \(Subject.tagTable) o ON o.tag_id = \(other) AND o.\(Subject.tagColumn) = u.\(Subject.tagColumn)
+      WHERE \(conditions.joined(by: " AND "))
+      """)
   }
 
   private func move<Subject: Taggable>(
