@@ -106,15 +106,17 @@ struct WebhookDeliveryRows {
       """)
   }
 
-  /// Gives up a batch of those that wait with events that the endpoint does not want any more; answers how many.
+  /// Gives up those of the batch that waits longest with events that the endpoint does not want any more; answers how many.
   func giveUpUnwanted(at now: Timestamp) throws -> Int {
     let ids: [WebhookDeliveryID] = try queries.rows(
       """
-      SELECT d.id FROM \(Self.source) WHERE d.status = 'pending' AND d.endpoint_id = \(endpoint)
-        AND (d.leased_until IS NULL OR d.leased_until <= \(now)) AND ev.event <> \(WebhookEvent.test)
+      SELECT d.id FROM (
+        SELECT id, event_id, leased_until FROM webhook_deliveries FORCE INDEX (webhook_deliveries_due)
+        WHERE endpoint_id = \(endpoint) AND status = 'pending' ORDER BY due_at LIMIT \(Self.batch)
+      ) d JOIN webhook_events ev ON ev.id = d.event_id
+      WHERE (d.leased_until IS NULL OR d.leased_until <= \(now)) AND ev.event <> \(WebhookEvent.test)
         AND NOT EXISTS (SELECT 1 FROM webhook_subscriptions s WHERE s.account_id = ev.account_id
-          AND s.event IN (ev.event, '*') AND s.endpoint_id = d.endpoint_id)
-      LIMIT \(Self.batch)
+          AND s.event IN (ev.event, '*') AND s.endpoint_id = \(endpoint))
       """
     ).map { try $0["id"] }
     guard !ids.isEmpty else { return 0 }

@@ -134,6 +134,12 @@ struct WebhookEndpointRows {
       UPDATE webhook_endpoints SET is_enabled = FALSE, deleted_at = \(now)
       WHERE id = \(id) AND account_id = \(account)
       """)
+    // One that never had anything to deliver leaves nothing.
+    _ = try queries.run(
+      """
+      DELETE FROM webhook_endpoints WHERE id = \(id) AND account_id = \(account)
+        AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.endpoint_id = \(id))
+      """)
   }
 }
 
