@@ -207,9 +207,12 @@ public struct MailingAudience: Sendable {
 }
 
 extension MailingStatus {
+  /// Whether a mailing in this state can be changed.
+  var isEditable: Bool { Self.editable.contains(self) }
+
   /// - Throws: `Problem` 409 where a mailing in this state can't be changed.
   func checkEditable() throws(Problem) {
-    guard !Self.editable.contains(self) else { return }
+    guard !isEditable else { return }
     throw .conflict(
       "The mailing is \(rawValue): it can be changed only while it is a draft or scheduled.", field: "status",
       code: "not_editable")

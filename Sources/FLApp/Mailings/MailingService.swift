@@ -8,8 +8,17 @@ struct MailingService: Sendable {
   let audience: MailingAudience
   let domains: SendingDomains
   let baseURL: String
-  private let counted = CostlyAnswers<MailingID, MailingCounts>()
-  private let statisticsOfLarge = CostlyAnswers<MailingID, MailingStatistics>()
+  private let countsOfLarge = CostlyAnswers<Snapshot, MailingCounts>(keeping: \.areOfLarge)
+  private let statisticsOfLarge = CostlyAnswers<Snapshot, MailingStatistics>(keeping: \.counts.areOfLarge)
+
+  /// A mailing as it is: in another state its numbers are others.
+  private struct Snapshot: Hashable {
+    let id: MailingID
+    let version: Int
+    let status: MailingStatus
+
+    init(_ mailing: Mailing) { (id, version, status) = (mailing.id, mailing.version, mailing.status) }
+  }
 
   init(database: Database, audience: MailingAudience, domains: SendingDomains, baseURL: String) {
     (self.database, self.audience, self.domains, self.baseURL) = (database, audience, domains, baseURL)
@@ -39,11 +48,17 @@ struct MailingService: Sendable {
     return try counted([mailing])[0]
   }
 
-  /// These mailings with their numbers. Those of large ones may be up to a minute old.
+  /// These mailings with their numbers. Those of large ones that are on their way, or were, may be up to a minute old.
   func counted(_ mailings: [Mailing]) throws -> [Mailing] {
-    let counts = try counted.values(for: mailings.map(\.id)) {
-      try RecipientRows.counts(of: $0, in: database)
+    let editable = mailings.filter(\.status.isEditable).map(\.id)
+    var counts = try RecipientRows.counts(of: editable, in: database)
+    let others = mailings.filter { !$0.status.isEditable }.map(Snapshot.init)
+    let found = try countsOfLarge.values(for: others) { missing in
+      let counts = try RecipientRows.counts(of: missing.map(\.id), in: database)
+      return Dictionary(
+        missing.map { ($0, counts[$0.id] ?? MailingCounts()) }, uniquingKeysWith: { first, _ in first })
     }
+    for (snapshot, value) in found { counts[snapshot.id] = value }
     return mailings.map { mailing in
       var mailing = mailing
       mailing.counts = counts[mailing.id] ?? MailingCounts()
@@ -51,14 +66,27 @@ struct MailingService: Sendable {
     }
   }
 
+  /// The mailing with its numbers as they are now.
+  private func recounted(_ id: MailingID, account: AccountID) throws -> Mailing {
+    guard var mailing = try MailingRows(account: account, queries: database).find(id) else {
+      throw Problem.notFound
+    }
+    mailing.counts = try RecipientRows.counts(of: [id], in: database)[id] ?? MailingCounts()
+    return mailing
+  }
+
   /// What became of a mailing. That of a large one may be up to a minute old.
   /// - Throws: `Problem` 404.
   func statistics(of id: MailingID, account: AccountID) throws -> MailingStatistics {
-    let mailing = try find(id, account: account)
-    let found = try statisticsOfLarge.values(for: [id]) { _ in
-      [id: try MailingStatisticsRows(mailing: mailing, queries: database).statistics()]
+    guard let mailing = try MailingRows(account: account, queries: database).find(id) else {
+      throw Problem.notFound
     }
-    guard let statistics = found[id] else { throw Problem.notFound }
+    let snapshot = Snapshot(mailing)
+    let found = try statisticsOfLarge.values(for: [snapshot]) { _ in
+      let mailing = try recounted(id, account: account)
+      return [snapshot: try MailingStatisticsRows(mailing: mailing, queries: database).statistics()]
+    }
+    guard let statistics = found[snapshot] else { throw Problem.notFound }
     return statistics
   }
 
@@ -162,8 +190,7 @@ struct MailingService: Sendable {
       else { throw Self.refused(mailing.status, "cancelled") }
     }
     try audience.inStretches(of: id, account: account) { try $0.cancel(after: $1, through: $2) }
-    counted.forget(id)
-    return try find(id, account: account)
+    return try recounted(id, account: account)
   }
 
   /// Puts a mailing into the queue again for those whose message failed; with `includeUncertain` also for those of
@@ -195,8 +222,7 @@ struct MailingService: Sendable {
     }
     let rows = MailingRows(account: account, queries: database)
     _ = try rows.move(id, from: [.paused], to: .queued, setting: "queued_at = \(now)", at: now)
-    counted.forget(id)
-    return try find(id, account: account)
+    return try recounted(id, account: account)
   }
 
   /// Queues a message like those of the mailing to each of `addresses`.
@@ -269,9 +295,13 @@ struct MailingService: Sendable {
       guard let changed = try rows.find(id) else { throw Problem.notFound }
       return changed
     }
-    counted.forget(id)
     return try counted([changed])[0]
   }
+}
+
+extension MailingCounts {
+  /// Whether counting them takes so long that they are kept for a while.
+  fileprivate var areOfLarge: Bool { recipients > 50_000 }
 }
 
 extension MailingContent {

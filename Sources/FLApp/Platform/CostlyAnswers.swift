@@ -1,14 +1,18 @@
 import Synchronization
 
 /// Keeps answers that took long to work out, for twenty times as long as that took: numbers of large mailings, which are
-/// looked at again and again. What is worked out quickly is never kept, and so never out of date.
+/// looked at again and again. What its user does not want kept is worked out each time.
 final class CostlyAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   /// What takes less is asked for each time.
   private static var quick: Duration { .milliseconds(25) }
   private static var longest: Duration { .seconds(60) }
   private static var most: Int { 1000 }
 
+  private let mayKeep: @Sendable (Value) -> Bool
   private let kept = Mutex<[Key: (value: Value, until: ContinuousClock.Instant)]>([:])
+
+  /// `mayKeep` tells whether an answer may be out of date for a while.
+  init(keeping mayKeep: @escaping @Sendable (Value) -> Bool) { self.mayKeep = mayKeep }
 
   /// The answers for `keys`, those that are not kept from `work`, which may leave some out.
   func values(for keys: [Key], _ work: ([Key]) throws -> [Key: Value]) rethrows -> [Key: Value] {
@@ -23,18 +27,16 @@ final class CostlyAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let worked = try work(missing)
     let end = ContinuousClock.now
     let time = now.duration(to: end)
-    if time > Self.quick {
+    let keeping = time > Self.quick ? worked.filter { mayKeep($0.value) } : [:]
+    if !keeping.isEmpty {
       let until = end + min(time * 20, Self.longest)
       kept.withLock { kept in
-        if kept.count + worked.count > Self.most { kept = kept.filter { $0.value.until > end } }
-        guard kept.count + worked.count <= Self.most else { return }
-        for (key, value) in worked { kept[key] = (value, until) }
+        if kept.count + keeping.count > Self.most { kept = kept.filter { $0.value.until > end } }
+        guard kept.count + keeping.count <= Self.most else { return }
+        for (key, value) in keeping { kept[key] = (value, until) }
       }
     }
     found.merge(worked) { $1 }
     return found
   }
-
-  /// Has the answer for `key` worked out anew.
-  func forget(_ key: Key) { _ = kept.withLock { $0.removeValue(forKey: key) } }
 }
