@@ -129,12 +129,20 @@ struct ContactConsent {
       UPDATE contacts SET bounced_at = NULL, bounce_reason = NULL, soft_bounces = 0
       WHERE id = \(id) AND account_id = \(account)
       """)
-    try queries.run(
+    // The groups are read without a lock: whoever deletes a large one holds its row while its members go.
+    let groups: [ContactGroupID] = try queries.rows(
       """
-      UPDATE contact_group_members m JOIN contact_groups g ON g.id = m.group_id
-      SET m.status = 'pending', m.confirmed_at = NULL
+      SELECT g.id FROM contact_group_members m JOIN contact_groups g ON g.id = m.group_id
       WHERE m.contact_id = \(id) AND g.account_id = \(account) AND g.require_double_opt_in
-      """)
+      """
+    ).map { try $0["id"] }
+    if !groups.isEmpty {
+      try queries.run(
+        """
+        UPDATE contact_group_members SET status = 'pending', confirmed_at = NULL
+        WHERE contact_id = \(id) AND group_id IN (\(groups))
+        """)
+    }
     try remember([id])
     try takeOver([id])
   }
