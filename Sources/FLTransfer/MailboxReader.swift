@@ -60,6 +60,8 @@ public struct MailboxReader: Sendable {
     }
   }
 
+  /// How many messages of a POP3 mailbox are told apart.
+  private static let mostListed = 100_000
   /// How many messages one search of IMAP looks at: its answer is one line, and has to fit into it.
   private static let searchedAtOnce = 5000
   /// How long the last words may take where no time is left, in milliseconds.
@@ -110,10 +112,10 @@ public struct MailboxReader: Sendable {
         let number = Int(String(decoding: word, as: UTF8.self)),
         number > 0
       else { throw .lost(MailboxDialog.noReply) }
-      if numbers.count < limits.messages { numbers.append(number) }
+      if numbers.count < Self.mostListed { numbers.append(number) }
     }
     var deleted = 0
-    reading: for number in numbers {
+    reading: for number in some(numbers) {
       // Without the QUIT below nothing would be deleted, and the next round would come no further than this one.
       if isShort(dialog) { break }
       do throws(Failure) { try dialog.ask("RETR \(number)") } catch {
@@ -138,6 +140,14 @@ public struct MailboxReader: Sendable {
     // Only with this the server deletes (RFC 1939, section 6).
     try dialog.ask("QUIT")
     return deleted
+  }
+
+  /// As many of these as are read: where there are more, from any place on, so that messages that stay and can't be handled
+  /// hold up none behind them.
+  private func some<Number>(_ numbers: [Number]) -> [Number] {
+    guard numbers.count > limits.messages else { return numbers }
+    let start = Int.random(in: 0..<numbers.count)
+    return Array((numbers[start...] + numbers[..<start]).prefix(limits.messages))
   }
 
   /// Whether it is time to end, while there is some for that.
@@ -167,7 +177,7 @@ public struct MailboxReader: Sendable {
       leftBehind += try search("\(some) UNSEEN DELETED", dialog)
     }
     var deleted: [UInt32] = []
-    reading: for number in numbers.sorted().prefix(limits.messages) {
+    reading: for number in some(numbers.sorted()) {
       if isShort(dialog) { break }
       let answers = try dialog.command(
         "UID FETCH \(number) (BODY.PEEK[]<0.\(limits.messageBytes)>)", mostBytes: limits.messageBytes)
