@@ -25,8 +25,8 @@ final class MailingRound: Sendable {
   private let messages = Mutex<[MailingID: MailingMessage]>([:])
   private let touched = Mutex<Set<MailingID>>([])
   private let preparation: Preparation
-  /// Whether the journal can't be written: then no message may be ended.
-  private let isMute = Atomic<Bool>(false)
+  /// Nothing new is begun: nothing is due any more, or the journal can't be written, without which no message may end.
+  private let halt = Flag()
   private let sent = Atomic<Int>(0)
   private let retryAt: @Sendable (Int, Timestamp) -> Timestamp?
 
@@ -50,10 +50,10 @@ final class MailingRound: Sendable {
     let attempts = app.settings.sending.attempts
     retryAt = { Backoff.time(after: $0, of: attempts, at: $1) }
     results = ResultLine(app: app, sender: sender, logger: logger)
-    preparation = Preparation(app: app, logger: logger, stop: stop)
+    preparation = Preparation(app: app, logger: logger) { [halt] in stop() || halt.isSet }
   }
 
-  private func isOver() -> Bool { stop() || isMute.load(ordering: .acquiring) }
+  private func isOver() -> Bool { stop() || halt.isSet }
 
   /// How many messages servers have taken.
   var sentSoFar: Int { sent.load(ordering: .relaxed) }
@@ -68,6 +68,7 @@ final class MailingRound: Sendable {
     let writer = DispatchGroup()
     Thread.begin("results", in: writer) { [results] in results.write() }
     fill(carriers.count)
+    halt.set()
     preparation.wait()
     // What was claimed and not begun goes back; what is in hand is finished.
     let left = line.close()
@@ -227,10 +228,11 @@ final class MailingRound: Sendable {
       let granted = (try? rates.take(some.count, of: .domain(domain), limit: limit, at: now)) ?? 0
       kept += some.prefix(granted)
       for recipient in some.dropFirst(granted) {
-        let minutes = min(60, 1 + turns.hold(domain) / max(1, limit))
-        let time = Timestamp(seconds: (now.seconds / 60 + Int64(minutes)) * 60)
+        let minute = turns.minute(for: domain, limit: limit, now: now.seconds / 60)
         results.append(
-          .init(contact: recipient.contact, outcome: .postponed(until: time), at: now), of: mailing)
+          .init(
+            contact: recipient.contact, outcome: .postponed(until: Timestamp(seconds: minute * 60)), at: now),
+          of: mailing)
       }
     }
     return kept
@@ -289,7 +291,7 @@ extension MailingRound: MailSource {
     guard case .recipient(let mailing, let recipient) = mail.subject else { return false }
     if journal.willEnd(.init(mailing: mailing, contact: recipient.contact)) { return true }
     // All others would be held back as well, and be tried again and again.
-    isMute.store(true, ordering: .releasing)
+    halt.set()
     return false
   }
 

@@ -43,7 +43,11 @@ final class Preparation: Sendable {
       Thread.begin("prepare", in: threads) { [self] in
         while let mailing = next() {
           prepare(mailing)
-          _ = state.withLock { $0.accounts.remove(mailing.account) }
+          state.withLock { state in
+            // Meanwhile it may have been found waiting once more.
+            state.waiting.removeAll { $0.id == mailing.id }
+            state.accounts.remove(mailing.account)
+          }
         }
       }
     }

@@ -66,7 +66,7 @@ struct SMTPCarrier: MailCarrier, Sendable {
               metadata: ["server": "\(server)", "reply": "\(reply)"])
             source.done(mail, .notTried)
           case .refused(let reply, let stage):
-            breaker.succeeded()
+            if reply.isOfServer { breaker.succeeded() }
             source.done(
               mail,
               .refused(
@@ -106,8 +106,10 @@ struct SMTPCarrier: MailCarrier, Sendable {
 
 extension SMTPReply {
   /// Whether a refusal of MAIL is one for good of whoever sends here, with whatever address: credentials that are wanted,
-  /// a policy. One of the message's size, or of an address that can't be written, is not.
+  /// a policy. One of this message alone, of its size or how its address or text is written, is not.
   fileprivate var refusesAllMail: Bool {
-    code >= 500 && code != 552 && !["5.1.7", "5.3.4", "5.6.7"].contains(enhanced)
+    guard isOfServer, code >= 500, ![501, 552, 555].contains(code) else { return false }
+    guard let enhanced else { return true }
+    return !["5.1.7", "5.2.3", "5.3.4", "5.5.4"].contains(enhanced) && !enhanced.hasPrefix("5.6.")
   }
 }

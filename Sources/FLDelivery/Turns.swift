@@ -6,7 +6,7 @@ struct Turns {
   private var served: [AccountID: Int] = [:]
   private var count = 0
   private var places: [MailingID: ContactID] = [:]
-  private var held: [String: Int] = [:]
+  private var slots: [String: (minute: Int64, used: Int)] = [:]
 
   /// The mailings, those first whose account has waited longest.
   func order(_ mailings: [MailingInHand]) -> [MailingInHand] {
@@ -28,10 +28,19 @@ struct Turns {
 }
 
 extension Turns {
-  /// Notes that a recipient at `domain` is held back, which takes no more just now; answers how many were before.
-  mutating func hold(_ domain: String) -> Int {
-    defer { held[domain, default: 0] += 1 }
-    return held[domain, default: 0]
+  /// How far ahead, in minutes, somebody is put off at most.
+  private static let mostMinutes: Int64 = 60
+
+  /// The minute from which a recipient at `domain` is tried again, which takes no more in the present one: as many get
+  /// each as its limit lets through, and who finds no place in the next hour any of that.
+  mutating func minute(for domain: String, limit: Int, now: Int64) -> Int64 {
+    var slot = slots[domain] ?? (now + 1, 0)
+    if slot.minute <= now { slot = (now + 1, 0) }
+    if slot.used >= max(1, limit) { slot = (slot.minute + 1, 0) }
+    guard slot.minute <= now + Self.mostMinutes else { return now + .random(in: 1...Self.mostMinutes) }
+    slot.used += 1
+    slots[domain] = slot
+    return slot.minute
   }
 }
 

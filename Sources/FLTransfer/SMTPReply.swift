@@ -7,12 +7,15 @@ public struct SMTPReply: Sendable, Equatable, CustomStringConvertible {
   /// The text behind the codes, its lines with spaces between them: at most 512 characters, without control
   /// characters. Whoever runs the server has written it.
   public let text: String
+  /// Whether a server has said it; not where a message was refused here, unsent.
+  public let isOfServer: Bool
 
   /// The longest text, in characters.
   public static let mostText = 512
 
   init(code: Int, enhanced: String?, text: String) {
     (self.code, self.enhanced, self.text) = (code, enhanced, text)
+    isOfServer = false
   }
 
   /// A reply of these lines, of which `SMTPReply.part(of:)` has made sure.
@@ -33,6 +36,7 @@ public struct SMTPReply: Sendable, Equatable, CustomStringConvertible {
       // No more than can be told, however many lines there are.
       if text.unicodeScalars.count > Self.mostText { break }
     }
+    isOfServer = true
     self.enhanced = enhanced
     self.text = String(text.unicodeScalars.prefix(Self.mostText))
   }

@@ -40,9 +40,15 @@ package struct SenderRunRows {
       "UPDATE senders SET seen_at = \(now), sent = \(sent), trouble = \(trouble) WHERE id = \(id)")
   }
 
-  /// What was wrong with the mail server at last, and when; nil where the last run had no trouble with it.
-  package func trouble() throws -> (text: String, at: Timestamp)? {
-    guard let row = try queries.row("SELECT trouble, seen_at FROM senders ORDER BY id DESC LIMIT 1"),
+  /// What was wrong with the mail server at last, and when; nil where the last run that had to do with it had no trouble,
+  /// or there was none since `start`.
+  package func trouble(since start: Timestamp) throws -> (text: String, at: Timestamp)? {
+    guard
+      let row = try queries.row(
+        """
+        SELECT trouble, seen_at FROM senders WHERE started_at >= \(start) AND (trouble IS NOT NULL OR sent > 0)
+        ORDER BY id DESC LIMIT 1
+        """),
       let text: String = try row["trouble"]
     else { return nil }
     return try (text, row["seen_at"])

@@ -43,7 +43,7 @@ package struct SendingStatus: Sendable {
     scheduled = try database.row("SELECT COUNT(*) AS n FROM mailings WHERE status = 'scheduled'")?["n"] ?? 0
     let rows = SenderRunRows(queries: database)
     runs = try rows.running()
-    trouble = try rows.trouble()
+    trouble = try rows.trouble(since: now - .seconds(86_400))
     sentInLastHour = try rows.sent(since: now - .seconds(3600))
   }
 
