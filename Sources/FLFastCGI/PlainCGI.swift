@@ -24,10 +24,17 @@ public func answerOnce(settings: ResponderSettings = ResponderSettings(), worker
   } catch {
     response = error.response
   }
-  // Here only the length tells a whole answer from one that broke off; no answer at all is the web server's 502.
+  // Here only the length tells a whole answer from one that broke off.
   if case .stream(let stream) = response.body, method != .head {
-    guard let file = stream.file() else { return }
-    response.body = .file(file)
+    if let file = stream.file() {
+      response.body = .file(file)
+    } else {
+      let name = HTTPField.Name("x-request-id")
+      let id = name.flatMap { response.headers[$0] } ?? ""
+      response = Problem.unavailable("The answer could not be made to its end.").response(
+        instance: "urn:request:\(id)", requestID: id)
+      if let name { response.headers[name] = id }
+    }
   }
   let hasBody = head.fill(response, for: method)
   // One write where there is room for it; a failed one has nobody to be told.

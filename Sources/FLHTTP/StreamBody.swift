@@ -36,17 +36,31 @@ public final class StreamBody: Sendable {
     return bytes
   }
 
-  /// The whole body in a file without a name, for who must know its length before; nil where it can't be made.
+  /// The whole body in a file without a name, in the directory for what is temporary and may be large, for who must know
+  /// its length before; nil where it can't be made.
   public func file() -> FileBody? {
-    guard let file = tmpfile() else { return nil }
-    defer { fclose(file) }
+    let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+    var path = Array("\(directory)/fastlinkit-XXXXXX".utf8CString)
+    let descriptor = mkstemp(&path)
+    guard descriptor >= 0 else { return nil }
+    unlink(path)
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     var count = 0
     let isWhole = forEachPiece { piece in
+      var rest = piece
+      while rest.count > 0 {
+        let written = write(descriptor, rest.baseAddress, rest.count)
+        if written < 0 && errno == EINTR { continue }
+        guard written > 0 else { return false }
+        rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+      }
       count += piece.count
-      return fwrite(piece.baseAddress, 1, piece.count, file) == piece.count
+      return true
     }
-    guard isWhole, fflush(file) == 0 else { return nil }
-    let descriptor = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0)
-    return descriptor < 0 ? nil : FileBody(adopting: descriptor, range: 0..<count)
+    guard isWhole else {
+      close(descriptor)
+      return nil
+    }
+    return FileBody(adopting: descriptor, range: 0..<count)
   }
 }

@@ -44,7 +44,7 @@ struct StartTests {
     let whole = try answer("/stream?30")
     #expect(whole.hasPrefix("Status: 200 OK\r\nContent-Length: 300000\r\n\r\n"))
     #expect(whole.utf8.count > 300_000)
-    #expect(try answer("/stream?30!").isEmpty)
+    #expect(try answer("/stream?30!").hasPrefix("Status: 503 Service Unavailable\r\n"))
   }
 
   @Test func startsFromSpawnFCGI() throws {
