@@ -57,6 +57,34 @@ import Testing
     #expect(found(anna, "555000111").isEmpty)
   }
 
+  @Test func ofTwoCommonWordsTheRarerOneIsWalked() throws {
+    let anna = try house.account()
+    // Each has the company, one in three begins with "Rare"; both are more than are counted.
+    let rows = (0..<3600).map { number in
+      JSON.object([
+        "email": .string("w\(number)@example.org"), "company": "Widget",
+        "firstName": .string(number % 3 == 0 ? "Rare\(number)" : "Usual\(number)"),
+      ])
+    }
+    #expect(anna.post("/api/contacts/bulk", ["contacts": .array(rows)])["created"] == 3600)
+    _ = try house.app.database.rows("ANALYZE TABLE contact_words")
+    let account = try #require(AccountID(try anna.get("/api/auth/me").string("id")))
+    for words in [["widget", "rare"], ["rare", "widget"]] {
+      let search = ContactSearch(
+        account: account, queries: house.app.database, words: words, filter: ContactFilter())
+      var cursor: Cursor?
+      var found: Set<ContactID> = []
+      for _ in 0..<12 {
+        let page = try search.page(behind: cursor, limit: 100)
+        #expect(page.hits.allSatisfy { $0.word.hasPrefix("rare") } && page.isLowerBound)
+        let hits = page.hits.prefix(100)
+        found.formUnion(hits.map(\.contact))
+        cursor = hits.last.map { Cursor(order: ContactSearch.order, value: $0.word, id: $0.contact) }
+      }
+      #expect(found.count == 1200)
+    }
+  }
+
   @Test func pagesHaveEachContactOnce() throws {
     let anna = try house.account()
     for index in 0..<30 {

@@ -40,9 +40,11 @@ struct ContactSearch {
   /// Contacts that match, in the order of their words, behind `cursor`; one more than `limit` where there are more. And
   /// how many there are at all, or at least.
   func page(behind cursor: Cursor?, limit: Int) throws -> (hits: [Hit], total: Int, isLowerBound: Bool) {
-    var ranges = try ranges().sorted { $0.rows < $1.rows }
-    guard let first = ranges.first, first.rows > 0 else { return ([], 0, false) }
-    ranges.removeFirst()
+    var ranges = try ranges()
+    guard !ranges.contains(where: { $0.rows == 0 }), let index = try place(in: ranges, behind: cursor) else {
+      return ([], 0, false)
+    }
+    let first = ranges.remove(at: index)
     let others = ranges.map(\.word)
     let isCounted = first.rows <= Self.mostCounted || first.contacts > Self.mostCounted
     if others.isEmpty && filter.isEmpty && isCounted {
@@ -57,6 +59,24 @@ struct ContactSearch {
     let hits =
       cursor == nil ? Array(all.prefix(limit + 1)) : try walk(first, others, behind: cursor, limit: limit + 1)
     return (hits, min(all.count, most), all.count > most)
+  }
+
+  /// Which range is walked: that of the page before, whose word the cursor has, else the one with the fewest rows. Of
+  /// several with more than are counted the server's estimate tells, which costs two steps in the index each.
+  private func place(in ranges: [Range], behind cursor: Cursor?) throws -> Int? {
+    if let cursor, let same = ranges.firstIndex(where: { cursor.value.hasPrefix($0.word) }) { return same }
+    guard let fewest = ranges.indices.min(by: { ranges[$0].rows < ranges[$1].rows }) else { return nil }
+    guard ranges.count > 1, ranges[fewest].rows > Self.mostCounted else { return fewest }
+    let estimates = try ranges.map { range -> Int in
+      let plan = try queries.row(
+        """
+        EXPLAIN SELECT w.contact_id FROM contact_words w FORCE INDEX (PRIMARY)
+        WHERE w.account_id = \(account) AND \(self.range("w", range.word))
+        """)
+      let rows: String? = try plan?["rows"]
+      return rows.flatMap { Int($0) } ?? .max
+    }
+    return ranges.indices.min { estimates[$0] < estimates[$1] }
   }
 
   private func ranges() throws -> [Range] {
