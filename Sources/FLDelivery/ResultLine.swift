@@ -25,8 +25,8 @@ final class ResultLine: Sendable {
   /// Messages that are claimed and whose fate is not written yet.
   let inHand = Atomic<Int>(0)
   private let claiming = Mutex(())
-  private let isClosed = Atomic<Bool>(false)
-  private let wasLost = Atomic<Bool>(false)
+  private let closed = Flag()
+  private let lost = Flag()
 
   init(app: App, sender: SenderID, logger: Logger) {
     self.app = app
@@ -35,7 +35,7 @@ final class ResultLine: Sendable {
   }
 
   /// Whether all results came into the database; false after some were given up.
-  var isComplete: Bool { !wasLost.load(ordering: .acquiring) }
+  var isComplete: Bool { !lost.isSet }
 
   /// Puts a result in.
   func append(_ result: RecipientResult, of mailing: MailingID) {
@@ -43,13 +43,13 @@ final class ResultLine: Sendable {
   }
 
   /// No more results come.
-  func close() { isClosed.store(true, ordering: .releasing) }
+  func close() { closed.set() }
 
   /// Writes results until the line is closed and empty. For a thread of its own.
   func write() {
     var deadline: ContinuousClock.Instant?
     while true {
-      let isLast = isClosed.load(ordering: .acquiring)
+      let isLast = closed.isSet
       let some = collect()
       if some.isEmpty {
         if isLast { return }
@@ -85,10 +85,10 @@ final class ResultLine: Sendable {
       } catch {
         logger.warning(
           "results can't be written", metadata: ["error": "\(error.loggable)", "count": "\(some.count)"])
-        if isClosed.load(ordering: .acquiring) {
+        if closed.isSet {
           deadline = deadline ?? .now + Self.lastPatience
           if let deadline, deadline < .now {
-            wasLost.store(true, ordering: .releasing)
+            lost.set()
             return
           }
         }
@@ -104,7 +104,7 @@ final class ResultLine: Sendable {
     while some.count < Self.batch {
       if let next = entries.takeIfAny() {
         some.append(next)
-      } else if isClosed.load(ordering: .acquiring) || Date() >= limit {
+      } else if closed.isSet || Date() >= limit {
         break
       } else {
         Thread.sleep(forTimeInterval: 0.005)

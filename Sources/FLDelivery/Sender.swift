@@ -20,8 +20,8 @@ public final class Sender: Sendable {
   private let mailings = Mutex<MailingRound?>(nil)
   private let mails = Mutex<SingleMailRound?>(nil)
   private let breaker = Breaker()
-  private let areMailingsDone = Atomic<Bool>(false)
-  private let areMailsDone = Atomic<Bool>(false)
+  private let areMailingsDone = Flag()
+  private let areMailsDone = Flag()
 
   /// What a run did.
   public struct Report: Sendable {
@@ -108,7 +108,7 @@ public final class Sender: Sendable {
     }
     Thread.begin("heartbeat", in: threads) { [self] in beat(id) }
     let isComplete = sendMails(id, journal, directory)
-    areMailsDone.store(true, ordering: .releasing)
+    areMailsDone.set()
     threads.wait()
 
     report.withLock {
@@ -137,7 +137,7 @@ public final class Sender: Sendable {
     Thread.begin("mails of the system", in: beside) { [self] in
       attempt("mails of the system") {
         let round = try SingleMailRound(
-          app: app, logger: logger, isLast: { self.areMailingsDone.load(ordering: .acquiring) },
+          app: app, logger: logger, isLast: { self.areMailingsDone.isSet },
           stop: { self.isOver() })
         mails.withLock { $0 = round }
         carriers(1)[0].carry(round)
@@ -147,7 +147,7 @@ public final class Sender: Sendable {
       app: app, sender: id, journal: journal, breaker: breaker, logger: logger, stop: { self.isOver() })
     mailings.withLock { $0 = round }
     let isComplete = round.run(carriers: carriers(app.settings.sending.connections))
-    areMailingsDone.store(true, ordering: .releasing)
+    areMailingsDone.set()
     beside.wait()
     return isComplete
   }
@@ -165,7 +165,7 @@ public final class Sender: Sendable {
   private func tellWebhooks() -> Int {
     var count = 0
     repeat {
-      let isLast = areMailsDone.load(ordering: .acquiring)
+      let isLast = areMailsDone.isSet
       count += WebhookRound(app: app, logger: logger).run(until: { self.isOver() })
       if isLast { break }
       Thread.sleep(forTimeInterval: 0.1)
@@ -177,7 +177,7 @@ public final class Sender: Sendable {
   private func beat(_ id: SenderID) {
     let runs = SenderRunRows(queries: app.database)
     var last = ContinuousClock.now
-    while !areMailsDone.load(ordering: .acquiring) {
+    while !areMailsDone.isSet {
       Thread.sleep(forTimeInterval: 0.1)
       guard last.duration(to: .now) > .seconds(5) else { continue }
       last = .now

@@ -3,6 +3,9 @@ import FLValues
 
 /// Whose turn it is: accounts take turns, and within an account the mailing that was queued first goes first.
 struct Turns {
+  /// How far ahead, in minutes, somebody is put off at most.
+  private static let mostMinutes: Int64 = 60
+
   private var served: [AccountID: Int] = [:]
   private var count = 0
   private var places: [MailingID: ContactID] = [:]
@@ -25,11 +28,6 @@ struct Turns {
     served[mailing.account] = count
     places[mailing.id] = last
   }
-}
-
-extension Turns {
-  /// How far ahead, in minutes, somebody is put off at most.
-  private static let mostMinutes: Int64 = 60
 
   /// The minute from which a recipient at `domain` is tried again, which takes no more in the present one: as many get
   /// each as its limit lets through, and who finds no place in the next hour any of that.
@@ -41,30 +39,6 @@ extension Turns {
     slot.used += 1
     slots[domain] = slot
     return slot.minute
-  }
-}
-
-/// How many recipients are claimed at a time: so many that the line does not run dry, and so few that accounts take turns
-/// within a second or two, however slow the mail server is.
-struct Portion {
-  private static let most = 500
-  private static let (short, long) = (Duration.milliseconds(250), Duration.seconds(1))
-
-  private let least: Int
-  private(set) var size: Int
-  private var last: ContinuousClock.Instant?
-
-  init(carriers: Int) {
-    least = max(2, carriers * 2)
-    size = least
-  }
-
-  /// Notes that one was claimed. The time since the one before is what that took to go out.
-  mutating func wasClaimed(at now: ContinuousClock.Instant = .now) {
-    defer { last = now }
-    guard let time = last?.duration(to: now) else { return }
-    if time < Self.short { size = min(Self.most, size * 2) }
-    if time > Self.long { size = max(least, size / 2) }
   }
 }
 

@@ -10,18 +10,6 @@ struct Verdict {
   /// Whether it was the recipient's address that was refused, and not the sender or the message.
   let isOfRecipient: Bool
 
-  init(code: Int, enhanced: String?, reply: String, isOfRecipient: Bool) {
-    (self.code, self.enhanced, self.reply, self.isOfRecipient) = (code, enhanced, reply, isOfRecipient)
-  }
-
-  /// Of a reply in one line, as `SMTPReply.description` writes it.
-  init(code: Int, reply: String, isOfRecipient: Bool) {
-    let words = reply.split(separator: " ", maxSplits: 2)
-    self.init(
-      code: code, enhanced: words.count > 1 ? String(words[1]) : nil, reply: reply,
-      isOfRecipient: isOfRecipient)
-  }
-
   private var status: EnhancedStatus? { enhanced.flatMap { EnhancedStatus($0) } }
   private var classification: BounceClassification {
     BounceClassification(code: code, enhanced: status, text: reply)
@@ -42,5 +30,15 @@ struct Verdict {
     case .failed where isAboutAddress, .bounced: .init(email: email, classification: classification)
     default: nil
     }
+  }
+}
+
+extension Verdict {
+  /// Of a reply in one line, as `SMTPReply.description` writes it.
+  init(code: Int, reply: String, isOfRecipient: Bool) {
+    let words = reply.split(separator: " ", maxSplits: 2)
+    self.init(
+      code: code, enhanced: words.count > 1 ? String(words[1]) : nil, reply: reply,
+      isOfRecipient: isOfRecipient)
   }
 }
