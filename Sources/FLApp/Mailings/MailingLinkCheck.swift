@@ -47,7 +47,7 @@ struct MailingLinkCheck: Sendable {
     default:
       return ("invalid_link", "it is no address that leads anywhere from a mail: begin it with https://.")
     }
-    guard let address = WebURL(url.replacing(#/\{\{[^}]*\}\}/#, with: "x")) else {
+    guard let address = WebURL(url, filledWith: "x") else {
       return ("invalid_link", "it is no valid address.")
     }
     if url.utf8.count > longest { return ("long_link", "it has more than \(longest) characters.") }
@@ -108,5 +108,12 @@ struct MailingLinkCheck: Sendable {
     return codes.filter { !alive.contains($0.code.text) }.map {
       ("dead_link", $0.url, "there is no such short link here, or it does not lead anywhere any more.")
     }
+  }
+}
+
+extension WebURL {
+  /// What an address becomes with `text` in place of each placeholder; nil where that is none.
+  init?(_ template: String, filledWith text: String) {
+    self.init(template.replacing(#/\{\{[^}]*\}\}/#, with: text))
   }
 }

@@ -42,10 +42,7 @@ struct MailingService: Sendable {
   /// The mailing with its numbers.
   /// - Throws: `Problem` 404.
   func find(_ id: MailingID, account: AccountID) throws -> Mailing {
-    guard let mailing = try MailingRows(account: account, queries: database).find(id) else {
-      throw Problem.notFound
-    }
-    return try counted([mailing])[0]
+    try counted([known(id, account: account)])[0]
   }
 
   /// These mailings with their numbers. Those of large ones that are on their way, or were, may be up to a minute old.
@@ -66,25 +63,29 @@ struct MailingService: Sendable {
     }
   }
 
-  /// The mailing with its numbers as they are now.
-  private func recounted(_ id: MailingID, account: AccountID) throws -> Mailing {
-    guard var mailing = try MailingRows(account: account, queries: database).find(id) else {
+  /// The mailing without its numbers.
+  private func known(_ id: MailingID, account: AccountID) throws -> Mailing {
+    guard let mailing = try MailingRows(account: account, queries: database).find(id) else {
       throw Problem.notFound
     }
-    mailing.counts = try RecipientRows.counts(of: [id], in: database)[id] ?? MailingCounts()
+    return mailing
+  }
+
+  /// The mailing with its numbers as they are now.
+  private func recounted(_ mailing: Mailing) throws -> Mailing {
+    var mailing = mailing
+    mailing.counts = try RecipientRows.counts(of: [mailing.id], in: database)[mailing.id] ?? MailingCounts()
     return mailing
   }
 
   /// What became of a mailing. That of a large one may be up to a minute old.
   /// - Throws: `Problem` 404.
   func statistics(of id: MailingID, account: AccountID) throws -> MailingStatistics {
-    guard let mailing = try MailingRows(account: account, queries: database).find(id) else {
-      throw Problem.notFound
-    }
+    let mailing = try known(id, account: account)
     let snapshot = Snapshot(mailing)
     let found = try statisticsOfLarge.values(for: [snapshot]) { _ in
-      let mailing = try recounted(id, account: account)
-      return [snapshot: try MailingStatisticsRows(mailing: mailing, queries: database).statistics()]
+      let rows = MailingStatisticsRows(mailing: try recounted(mailing), queries: database)
+      return [snapshot: try rows.statistics()]
     }
     guard let statistics = found[snapshot] else { throw Problem.notFound }
     return statistics
@@ -190,7 +191,7 @@ struct MailingService: Sendable {
       else { throw Self.refused(mailing.status, "cancelled") }
     }
     try audience.inStretches(of: id, account: account) { try $0.cancel(after: $1, through: $2) }
-    return try recounted(id, account: account)
+    return try recounted(known(id, account: account))
   }
 
   /// Puts a mailing into the queue again for those whose message failed; with `includeUncertain` also for those of
@@ -222,7 +223,7 @@ struct MailingService: Sendable {
     }
     let rows = MailingRows(account: account, queries: database)
     _ = try rows.move(id, from: [.paused], to: .queued, setting: "queued_at = \(now)", at: now)
-    return try recounted(id, account: account)
+    return try recounted(known(id, account: account))
   }
 
   /// Queues a message like those of the mailing to each of `addresses`.

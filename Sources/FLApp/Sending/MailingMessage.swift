@@ -69,7 +69,7 @@ package struct MailingMessage: Sendable {
       else { return false }
     }
     // Room for values that are long, and not for the longest there can be.
-    return WebURL(link.replacing(#/\{\{[^}]*\}\}/#, with: String(repeating: "x", count: 200))) != nil
+    return WebURL(link, filledWith: String(repeating: "x", count: 200)) != nil
   }
 
   /// The message of a recipient; nil for an address that no mail can be sent to.
