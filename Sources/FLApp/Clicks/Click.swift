@@ -207,13 +207,3 @@ extension Click {
     return (2...8).contains(tag.count) ? String(decoding: tag, as: UTF8.self) : nil
   }
 }
-
-extension String {
-  /// This text, or as many of its first scalars as fit into `limit` bytes of UTF-8.
-  func cut(toBytes limit: Int) -> String {
-    guard utf8.count > limit else { return self }
-    var end = utf8.index(utf8.startIndex, offsetBy: limit)
-    while end > utf8.startIndex, utf8[end] & 0xC0 == 0x80 { end = utf8.index(before: end) }
-    return String(self[..<end])
-  }
-}

@@ -150,16 +150,15 @@ struct ContactGroupService: Sendable {
 }
 
 extension MemberAdditionResult.Failure {
+  /// As much as it takes to find it again in what was sent, in characters.
+  private static let mostShown = 320
+
   fileprivate static func contact(_ index: Int, _ value: String, _ code: String, _ message: String) -> Self {
-    Self(index: index, field: "contactIds", value: value.start, code: code, message: message)
+    Self(
+      index: index, field: "contactIds", value: value.cut(toScalars: mostShown), code: code, message: message)
   }
 
   fileprivate static func email(_ index: Int, _ value: String, _ code: String, _ message: String) -> Self {
-    Self(index: index, field: "emails", value: value.start, code: code, message: message)
+    Self(index: index, field: "emails", value: value.cut(toScalars: mostShown), code: code, message: message)
   }
-}
-
-extension String {
-  /// As much as it takes to find it again in what was sent.
-  fileprivate var start: String { String(String.UnicodeScalarView(unicodeScalars.prefix(320))) }
 }

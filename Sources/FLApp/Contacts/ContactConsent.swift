@@ -35,7 +35,7 @@ struct ContactConsent {
   /// - Returns: those for whom it is new.
   @discardableResult
   func bounce(_ ids: [ContactID], reason: String, at now: Timestamp) throws -> [ContactID] {
-    try flag(ids, .bounced, reason: String(reason.unicodeScalars.prefix(512)), at: now)
+    try flag(ids, .bounced, reason: reason.cut(toScalars: 512), at: now)
   }
 
   /// Notes that mailings are not wanted at these addresses, whoever has them. It is remembered where no contact does.
@@ -49,7 +49,7 @@ struct ContactConsent {
   /// - Returns: those for whom it is new.
   @discardableResult
   func bounce(addresses: [String], reason: String, at now: Timestamp) throws -> [ContactID] {
-    try flag(addresses: addresses, .bounced, reason: String(reason.unicodeScalars.prefix(512)), at: now)
+    try flag(addresses: addresses, .bounced, reason: reason.cut(toScalars: 512), at: now)
   }
 
   /// Notes that a message did not arrive this time; the fifth in a row is a bounce.

@@ -68,7 +68,7 @@ enum ContactRow: Sendable {
       self = .draft(try ContactDraft.shape.read(json))
     } catch {
       // No more than is told: a hostile body has thousands of wrong members in each of thousands of rows.
-      let email = json["email"]?.string.map { String($0.unicodeScalars.prefix(254)) }
+      let email = json["email"]?.string?.cut(toScalars: 254)
       self = .bad(
         Array(error.errors.prefix(Self.mostProblems)), email: email, optOut: ContactOptOut(reading: json))
     }

@@ -91,7 +91,7 @@ enum ContactWords {
   }
 
   private static func cut(_ text: String) -> String {
-    text.utf8.count <= longest ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(longest)))
+    text.utf8.count <= longest ? text : text.cut(toScalars: longest)
   }
 }
 

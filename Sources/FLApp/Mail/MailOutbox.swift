@@ -133,7 +133,7 @@ public struct MailOutbox: Sendable {
     _ = try queries.run(
       """
       UPDATE mail_outbox SET due_at = \(time), leased_until = NULL, smtp_code = \(code),
-        smtp_reply = \(reply.map { String($0.unicodeScalars.prefix(500)) })
+        smtp_reply = \(reply?.cut(toScalars: 500))
       WHERE id = \(id)
       """)
   }
@@ -147,7 +147,7 @@ public struct MailOutbox: Sendable {
     _ = try queries.run(
       """
       UPDATE mail_outbox SET failed_at = \(now), leased_until = NULL, body = '', smtp_code = \(code),
-        smtp_reply = \(reply.map { String($0.unicodeScalars.prefix(500)) })
+        smtp_reply = \(reply?.cut(toScalars: 500))
       WHERE id = \(id)
       """)
   }

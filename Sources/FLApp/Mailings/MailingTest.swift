@@ -194,7 +194,7 @@ public enum MailingTestQueue {
     _ = try queries.run(
       """
       UPDATE mailing_tests SET sent_at = \(now), leased_until = NULL, smtp_code = \(code),
-        smtp_reply = \(reply.map { String($0.unicodeScalars.prefix(500)) })
+        smtp_reply = \(reply?.cut(toScalars: 500))
       WHERE id = \(id)
       """)
   }
@@ -209,7 +209,7 @@ public enum MailingTestQueue {
     _ = try queries.run(
       """
       UPDATE mailing_tests SET failed_at = IF(\(isFinal) OR attempts >= \(mostAttempts), \(now), NULL),
-        leased_until = \(retryAt), smtp_code = \(code), smtp_reply = \(reply.map { String($0.unicodeScalars.prefix(500)) })
+        leased_until = \(retryAt), smtp_code = \(code), smtp_reply = \(reply?.cut(toScalars: 500))
       WHERE id = \(id)
       """)
   }

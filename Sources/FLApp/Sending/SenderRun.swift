@@ -35,9 +35,9 @@ package struct SenderRunRows {
 
   /// Notes that a run lives, how much it has sent, and what is wrong with the mail server.
   package func beat(_ id: SenderID, sent: Int, trouble: String?, at now: Timestamp) throws {
-    let trouble = trouble.map { String($0.unicodeScalars.prefix(500)) }
     _ = try queries.run(
-      "UPDATE senders SET seen_at = \(now), sent = \(sent), trouble = \(trouble) WHERE id = \(id)")
+      "UPDATE senders SET seen_at = \(now), sent = \(sent), trouble = \(trouble?.cut(toScalars: 500)) WHERE id = \(id)"
+    )
   }
 
   /// What was wrong with the mail server at last, and when; nil where the last run that had to do with it had no trouble,

@@ -70,7 +70,7 @@ package struct RecipientResult: Sendable {
     self.outcome = outcome
     self.code = code
     // A reply is whatever a server says; what the column can't take would hold up all others.
-    self.reply = reply.map { String($0.unicodeScalars.prefix(512)) }
+    self.reply = reply?.cut(toScalars: 512)
     self.refusal = refusal
     self.at = at
   }

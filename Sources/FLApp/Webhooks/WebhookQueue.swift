@@ -34,8 +34,8 @@ public struct WebhookQueue: Sendable {
   }
 
   /// The endpoints for which something is due: the healthy ones first, by age, then those in doubt, by when they were
-  /// tried last. It costs one step in an index for each endpoint, however much waits for it. (A grouped minimum does too, but MariaDB reads all that waits from the
-  /// second run of the prepared statement on.)
+  /// tried last. It costs one step in an index for each endpoint, however much waits for it. (A grouped minimum does
+  /// too, but MariaDB reads all that waits from the second run of the prepared statement on.)
   /// - Throws: `DatabaseError`.
   public func turns(at now: Timestamp) throws -> [Turn] { try Self.turns(at: now, on: database) }
 
