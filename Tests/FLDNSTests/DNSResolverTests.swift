@@ -14,9 +14,9 @@ private final class AnsweringServer: Sendable {
     tcp: @escaping @Sendable (Question) -> [UInt8]? = { _ in nil }
   ) throws {
     // The number that is free for UDP may be taken for TCP.
-    guard let (stream, datagram, port) = (0..<50).lazy.compactMap({ _ in Self.open() }).first else {
-      throw POSIXError(.EADDRNOTAVAIL)
-    }
+    var open = Self.open()
+    for _ in 0..<50 where open == nil { open = Self.open() }
+    guard let (stream, datagram, port) = open else { throw POSIXError(.EADDRNOTAVAIL) }
     place = "127.0.0.1:\(port)"
     sockets = [stream, datagram]
     // Each thread closes its own: a number that was closed under it would be another server's next.
