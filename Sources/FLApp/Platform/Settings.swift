@@ -109,8 +109,10 @@ public struct Settings: Sendable {
         (environment["FL_STATE"] ?? "var") + "/fastlinkit.env", programDirectory + "/fastlinkit.env",
         "/etc/fastlinkit/fastlinkit.env",
       ]
-      if let text = candidates.lazy.compactMap({ try? String(contentsOfFile: $0, encoding: .utf8) }).first {
+      for candidate in candidates {
+        guard let text = try? String(contentsOfFile: candidate, encoding: .utf8) else { continue }
         values = parse(text)
+        break
       }
     }
     values.merge(environment.filter { $0.key.hasPrefix("FL_") }) { _, new in new }
