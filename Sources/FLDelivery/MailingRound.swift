@@ -25,6 +25,7 @@ final class MailingRound: Sendable {
   private let messages = Mutex<[MailingID: MailingMessage]>([:])
   private let touched = Mutex<Set<MailingID>>([])
   private let preparation: Preparation
+  private let refusals = RefusedInARow()
   /// Nothing new is begun: nothing is due any more, or the journal can't be written, without which no message may end.
   private let halt = Flag()
   private let sent = Atomic<Int>(0)
@@ -192,6 +193,8 @@ final class MailingRound: Sendable {
     guard let claim else { return (false, last) }
     guard !claimed.isEmpty else { return (claim.found > 0, claim.last) }
     results.inHand.add(claimed.count, ordering: .releasing)
+    // Nothing is claimed of a mailing that is paused: it was resumed.
+    refusals.goesOn(mailing.id)
     let kept = holdingBack(
       claimed, of: mailing.id, rates, limit: limits.perMinuteToDomain, &turns, at: now)
     // What a domain does not take now is nothing that its account, or anybody else, has sent.
@@ -251,6 +254,23 @@ final class MailingRound: Sendable {
     return message
   }
 
+  /// Stops a mailing of which nothing is taken, as long as there is somebody to stop it for.
+  private func pause(_ mailing: MailingID, _ reply: String, at now: Timestamp) {
+    do {
+      let isWaitedFor = line.contains { $0.mailing == mailing }
+      guard try app.pauseMailing(mailing, refusedWith: reply, isWaitedFor: isWaitedFor, at: now) else {
+        return
+      }
+      refusals.stop(mailing)
+      logger.error(
+        "a mailing was paused: its messages are refused",
+        metadata: ["mailing": "\(mailing)", "reply": "\(reply)"])
+    } catch {
+      // The next refusal tries again.
+      logger.warning("a mailing can't be paused", metadata: ["error": "\(error.loggable)"])
+    }
+  }
+
   private func finishAll() {
     for id in touched.withLock({ $0.sorted() }) {
       do {
@@ -270,7 +290,7 @@ final class MailingRound: Sendable {
 extension MailingRound: MailSource {
   func next(waits: Bool) -> OutgoingMail? {
     while let item = waits ? line.take() : line.takeIfAny() {
-      if isOver() {
+      if isOver() || refusals.isStopped(item.mailing) {
         results.append(.init(contact: item.recipient.contact, outcome: .released, at: .now), of: item.mailing)
         continue
       }
@@ -312,12 +332,14 @@ extension MailingRound: MailSource {
     case .taken(let code, let reply):
       journal.answered(message, code: code, reply: reply, at: now)
       sent.add(1, ordering: .relaxed)
+      refusals.taken(of: mailing)
       note(.sent, code, reply)
     case .refused(let code, let enhanced, let reply, let isOfRecipient):
       journal.answered(message, code: code, reply: reply, isOfRecipient: isOfRecipient, at: now)
       let verdict = Verdict(code: code, enhanced: enhanced, reply: reply, isOfRecipient: isOfRecipient)
       let outcome = verdict.outcome(retryAt(recipient.attempts, now))
       note(outcome, code, reply, verdict.refusal(of: recipient.email, outcome))
+      if verdict.isOfMessage, refusals.refused(of: mailing) { pause(mailing, reply, at: now) }
     case .notTried:
       note(.released, nil, nil)
     case .notTaken(let reason):

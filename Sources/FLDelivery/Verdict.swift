@@ -24,6 +24,9 @@ struct Verdict {
     return classification.kind == .hard && isAboutAddress ? .bounced : .failed
   }
 
+  /// Whether the message was refused for good for what it is, or where it comes from: any other recipient's might be too.
+  var isOfMessage: Bool { code >= 500 && classification.kind == .refused }
+
   /// What is noted with the contact, once the message is given up.
   func refusal(of email: String, _ outcome: RecipientResult.Outcome) -> RecipientResult.Refusal? {
     switch outcome {

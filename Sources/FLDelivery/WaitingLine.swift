@@ -15,6 +15,13 @@ final class WaitingLine<Item: Sendable>: @unchecked Sendable {
     return items.count - head
   }
 
+  /// Whether such an item waits.
+  func contains(where matches: (Item) -> Bool) -> Bool {
+    condition.lock()
+    defer { condition.unlock() }
+    return items[head...].contains(where: matches)
+  }
+
   /// Puts items at the end.
   func append(_ new: [Item]) {
     condition.lock()

@@ -436,6 +436,64 @@ def test_a_server_that_takes_no_mail_from_here_costs_no_recipient(anna, post_hou
         assert "mail server" not in post_house.run("--status", program="fastlinkit-sender")
 
 
+def test_a_mailing_of_which_nothing_is_taken_is_paused(anna, post_house):
+    """Its owner is told why, nobody else is tried, and when that is mended it goes on without a loss."""
+    words = "554 5.7.1 Message rejected: it is not signed"
+    with MailServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 900)
+        otto = post_house.account("Otto")
+        others, fine = start_mailing(otto, 100)
+        server.data_refusals = dict.fromkeys(addresses, words)
+        post_house.run_sender(30)
+        paused = anna.mailing_now(mailing)
+        assert (paused["status"], paused["pausedReason"]) == ("paused", words)
+        refused = paused["counts"]["failed"]
+        # Those that four connections had in hand at that moment are refused as well.
+        assert 50 <= refused < 60 and paused["counts"]["pending"] == 900 - refused
+        assert {row["smtpCode"] for row in anna.recipients(mailing, status="failed").values()} == {554}
+        assert ok(anna.get("/api/contacts?isBounced=true"))["total"] == 0
+        # Another account's mailing is none of its business.
+        assert otto.mailing_now(others)["status"] == "sent" and set(fine) <= set(server.recipients())
+        notice = server.only(anna.email).message.get_content()
+        assert words in notice and mailing["subject"] in notice and f"/api/mailing/{mailing['id']}/resume" in notice
+        assert ok(anna.post(f"/api/mailing/{mailing['id']}/cancel"))["pausedReason"] is None
+
+
+def test_a_paused_mailing_goes_on_when_its_messages_are_taken_again(anna, post_house):
+    with MailServer(pause=0.02) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 500)
+        server.data_refusals = dict.fromkeys(addresses, "554 5.7.1 not signed")
+        # Another one keeps the sender at work, so that the same run goes on with it.
+        otto = post_house.account("Otto")
+        other, _ = start_mailing(otto, 1500)
+        sender = post_house.start_sender(120)
+        wait_until(lambda: anna.mailing_now(mailing)["status"] == "paused", seconds=60, what="the pause")
+        server.data_refusals = {}
+        assert ok(anna.post(f"/api/mailing/{mailing['id']}/resume"))["pausedReason"] is None
+        assert otto.mailing_now(other)["status"] == "sending"
+        wait_until(lambda: anna.mailing_now(mailing)["status"] == "sent", seconds=60, what="the rest")
+        sender.stop()
+        refused = anna.mailing_now(mailing)["counts"]["failed"]
+        assert 50 <= refused < 60
+        ok(anna.post(f"/api/mailing/{mailing['id']}/retry"))
+        post_house.run_sender(60)
+        assert anna.mailing_now(mailing)["counts"]["sent"] == 500
+        assert sorted(set(addresses) & set(server.recipients())) == sorted(addresses)
+        assert len(server.to(anna.email)) == 1
+
+
+def test_messages_refused_among_others_pause_nothing(anna, post_house):
+    with MailServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 900)
+        server.data_refusals = dict.fromkeys(addresses[::2], "554 5.7.1 not for us")
+        post_house.run_sender(60)
+        done = anna.mailing_now(mailing)
+        assert (done["status"], done["counts"]["failed"], done["counts"]["sent"]) == ("sent", 450, 450)
+
+
 def test_a_server_that_starts_anew_is_found_again_soon(anna, post_house):
     """Eight connections that break at one moment are one failure."""
     broken = []

@@ -27,6 +27,8 @@ public struct Mailing: Sendable {
   public var finishedAt: Timestamp?
   /// When groups and tags were looked at for the last time, to send; nil before.
   public var preparedAt: Timestamp?
+  /// Why a sender paused it by itself; nil where a person did, and where it is not paused.
+  public var pausedReason: String?
   /// Counts the changes.
   public var version: Int
   /// When it was made.
@@ -47,6 +49,7 @@ public struct Mailing: Sendable {
         .init("scheduledFor", \.scheduledFor, .optional(.timestamp)),
         .init("startedAt", \.startedAt, .optional(.timestamp)),
         .init("finishedAt", \.finishedAt, .optional(.timestamp)),
+        .init("pausedReason", \.pausedReason, .optional(.string)),
         .init("counts", \.counts, MailingCounts.shape),
         .init("createdAt", \.createdAt, .timestamp), .init("updatedAt", \.updatedAt, .timestamp),
       ])
@@ -62,7 +65,7 @@ public enum MailingStatus: String, Sendable, CaseIterable, SQLConvertible {
   case queued
   /// A sender is at it.
   case sending
-  /// Somebody stopped it, and may let it go on.
+  /// Somebody stopped it, or a sender of whose messages none was taken, and it may go on.
   case paused
   /// All recipients are done with.
   case sent

@@ -113,6 +113,47 @@ extension App {
     }
   }
 
+  /// Stops a mailing of whose messages servers take none, where somebody still waits for it, and writes so to whose it
+  /// is; whether it was this call that did.
+  /// - Parameters:
+  ///   - reply: what the server said to the last one.
+  ///   - isWaitedFor: whether somebody waits who is claimed already.
+  /// - Throws: `DatabaseError`.
+  package func pauseMailing(
+    _ id: MailingID, refusedWith reply: String, isWaitedFor: Bool, at now: Timestamp
+  ) throws -> Bool {
+    try database.transaction { connection in
+      let rows = SendingRows(queries: connection)
+      guard try rows.pause(id, because: reply, isWaitedFor: isWaitedFor, at: now),
+        let account = try rows.account(of: id),
+        let mailing = try MailingRows(account: account, queries: connection).find(id),
+        let owner = try AccountRows(queries: connection).find(account)
+      else { return false }
+      try MailOutbox(settings: settings).queue(
+        toAccountWithEmailKey: owner.email.lowercased(), subject: "A mailing was paused",
+        body: """
+          The mail server refuses one message after the other of your mailing
+
+              \(mailing.content.subject)
+
+          It says:
+
+              \(reply)
+
+          So it was paused, and nobody else was tried. When what it says is mended, let the mailing go on:
+
+              POST /api/mailing/\(id)/resume
+
+          and when it is through, send it again to those whose message was refused:
+
+              POST /api/mailing/\(id)/retry
+
+          """,
+        on: connection, at: now)
+      return true
+    }
+  }
+
   /// Notes what became of messages that `sender` had in hand, and what refusals say of the contacts.
   /// - Throws: `DatabaseError`.
   package func markRecipients(_ results: [RecipientResult], of mailing: MailingID, by sender: SenderID) throws

@@ -140,6 +140,21 @@ package struct SendingRows {
       """) == 1
   }
 
+  /// Stops a mailing that somebody waits for until it is resumed, and says why; whether it was this call that did.
+  /// - Parameter isWaitedFor: whether somebody does who is claimed already.
+  package func pause(_ id: MailingID, because reason: String, isWaitedFor: Bool, at now: Timestamp) throws
+    -> Bool
+  {
+    try queries.run(
+      """
+      UPDATE mailings SET status = 'paused', paused_reason = \(reason.cut(toScalars: 512)), version = version + 1,
+        updated_at = \(now)
+      WHERE id = \(id) AND status = 'sending' AND (\(isWaitedFor) OR EXISTS (
+        SELECT 1 FROM mailing_recipients r FORCE INDEX (mailing_recipients_status)
+        WHERE r.mailing_id = \(id) AND r.status = 'pending'))
+      """) == 1
+  }
+
   /// Ends a mailing that can't be rendered.
   package func giveUp(_ id: MailingID, at now: Timestamp) throws {
     _ = try queries.run(
