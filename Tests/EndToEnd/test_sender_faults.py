@@ -455,6 +455,7 @@ def test_a_mailing_of_which_nothing_is_taken_is_paused(anna, post_house):
         assert ok(anna.get("/api/contacts?isBounced=true"))["total"] == 0
         # Another account's mailing is none of its business.
         assert otto.mailing_now(others)["status"] == "sent" and set(fine) <= set(server.recipients())
+        assert f"its messages are refused: {words}" in post_house.run("--status", program="fastlinkit-sender")
         notice = server.only(anna.email).message.get_content()
         assert words in notice and mailing["subject"] in notice and f"/api/mailing/{mailing['id']}/resume" in notice
         assert ok(anna.post(f"/api/mailing/{mailing['id']}/cancel"))["pausedReason"] is None

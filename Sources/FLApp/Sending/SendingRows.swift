@@ -380,6 +380,8 @@ package struct SendingRows {
     package let mailing: MailingID
     package let subject: String
     package let status: String
+    /// Why a sender paused it.
+    package let pausedReason: String?
     package let queuedAt: Timestamp?
     package let pending: Int
     package let sending: Int
@@ -390,16 +392,17 @@ package struct SendingRows {
   package func backlog() throws -> [Backlog] {
     try queries.rows(
       """
-      SELECT m.id, m.subject, m.status, m.queued_at, SUM(r.status = 'pending') AS pending,
+      SELECT m.id, m.subject, m.status, m.paused_reason, m.queued_at, SUM(r.status = 'pending') AS pending,
         SUM(r.status = 'sending') AS sending, SUM(r.status NOT IN ('pending', 'sending')) AS done
       FROM mailings m JOIN mailing_recipients r ON r.mailing_id = m.id
-      WHERE m.status IN ('queued', 'sending', 'paused') GROUP BY m.id, m.subject, m.status, m.queued_at
+      WHERE m.status IN ('queued', 'sending', 'paused')
+      GROUP BY m.id, m.subject, m.status, m.paused_reason, m.queued_at
       ORDER BY m.queued_at, m.id LIMIT 100
       """
     ).map { row in
       Backlog(
         mailing: try row["id"], subject: try row["subject"], status: try row["status"],
-        queuedAt: try row["queued_at"],
+        pausedReason: try row["paused_reason"], queuedAt: try row["queued_at"],
         pending: try row["pending"], sending: try row["sending"], done: try row["done"])
     }
   }

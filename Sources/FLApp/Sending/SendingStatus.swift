@@ -68,6 +68,9 @@ package struct SendingStatus: Sendable {
       lines.append(
         "  \(mailing.mailing)  \(mailing.status.padded(to: 8)) \(mailing.done) of \(all) done, \(mailing.sending) in hand, "
           + "queued \(age(mailing.queuedAt)) ago: \(mailing.subject.prefix(60))")
+      if let reason = mailing.pausedReason {
+        lines.append("    its messages are refused: \(reason.prefix(120))")
+      }
     }
     if let trouble {
       lines.append("\("mail server".padded(to: 16)) \(age(trouble.at)) ago: \(trouble.text)")
