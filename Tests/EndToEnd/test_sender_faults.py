@@ -447,7 +447,7 @@ def test_a_mailing_of_which_nothing_is_taken_is_paused(anna, post_house):
         server.data_refusals = dict.fromkeys(addresses, words)
         post_house.run_sender(30)
         paused = anna.mailing_now(mailing)
-        assert (paused["status"], paused["pausedReason"]) == ("paused", words)
+        assert (paused["status"], paused["statusReason"]) == ("paused", words)
         refused = paused["counts"]["failed"]
         # Those that four connections had in hand at that moment are refused as well.
         assert 50 <= refused < 60 and paused["counts"]["pending"] == 900 - refused
@@ -458,7 +458,7 @@ def test_a_mailing_of_which_nothing_is_taken_is_paused(anna, post_house):
         assert f"its messages are refused: {words}" in post_house.run("--status", program="fastlinkit-sender")
         notice = server.only(anna.email).message.get_content()
         assert words in notice and mailing["subject"] in notice and f"/api/mailing/{mailing['id']}/resume" in notice
-        assert ok(anna.post(f"/api/mailing/{mailing['id']}/cancel"))["pausedReason"] is None
+        assert ok(anna.post(f"/api/mailing/{mailing['id']}/cancel"))["statusReason"] is None
 
 
 def test_a_paused_mailing_goes_on_when_its_messages_are_taken_again(anna, post_house):
@@ -472,7 +472,7 @@ def test_a_paused_mailing_goes_on_when_its_messages_are_taken_again(anna, post_h
         sender = post_house.start_sender(120)
         wait_until(lambda: anna.mailing_now(mailing)["status"] == "paused", seconds=60, what="the pause")
         server.data_refusals = {}
-        assert ok(anna.post(f"/api/mailing/{mailing['id']}/resume"))["pausedReason"] is None
+        assert ok(anna.post(f"/api/mailing/{mailing['id']}/resume"))["statusReason"] is None
         assert otto.mailing_now(other)["status"] == "sending"
         wait_until(lambda: anna.mailing_now(mailing)["status"] == "sent", seconds=60, what="the rest")
         sender.stop()

@@ -27,8 +27,8 @@ public struct Mailing: Sendable {
   public var finishedAt: Timestamp?
   /// When groups and tags were looked at for the last time, to send; nil before.
   public var preparedAt: Timestamp?
-  /// Why a sender paused it by itself; nil where a person did, and where it is not paused.
-  public var pausedReason: String?
+  /// Why a sender paused it, or gave it up as a whole; nil else.
+  public var statusReason: String?
   /// Counts the changes.
   public var version: Int
   /// When it was made.
@@ -49,7 +49,7 @@ public struct Mailing: Sendable {
         .init("scheduledFor", \.scheduledFor, .optional(.timestamp)),
         .init("startedAt", \.startedAt, .optional(.timestamp)),
         .init("finishedAt", \.finishedAt, .optional(.timestamp)),
-        .init("pausedReason", \.pausedReason, .optional(.string)),
+        .init("statusReason", \.statusReason, .optional(.string)),
         .init("counts", \.counts, MailingCounts.shape),
         .init("createdAt", \.createdAt, .timestamp), .init("updatedAt", \.updatedAt, .timestamp),
       ])

@@ -16,7 +16,7 @@ struct MailingCheck: Sendable {
   func report(on mailing: Mailing, in queries: any Queries, at now: Timestamp) throws -> MailingReport {
     let rows = RecipientRows(account: mailing.account, mailing: mailing.id, queries: queries)
     var report = MailingReport(audience: try rows.audience())
-    report.items = try contentErrors(of: mailing, in: queries)
+    report.items = try contentItems(of: mailing, in: queries)
     if report.audience.willReceive == 0 { report.items.append(Self.noRecipients) }
     report.items += suppressed(report.audience)
     report.items += Self.readability(of: mailing.content)
@@ -30,15 +30,20 @@ struct MailingCheck: Sendable {
   /// What keeps `mailing` from being sent.
   func errors(of mailing: Mailing, in queries: any Queries, at now: Timestamp) throws -> [FieldProblem] {
     let rows = RecipientRows(account: mailing.account, mailing: mailing.id, queries: queries)
-    var items = try contentErrors(of: mailing, in: queries)
+    var items = try contentItems(of: mailing, in: queries)
     if try !rows.hasPending() { items.append(Self.noRecipients) }
-    return items.map { FieldProblem($0.field ?? "mailing", $0.code, $0.message) }
+    return items.map(\.problem)
+  }
+
+  /// What of the content of `mailing` keeps it from being sent.
+  func contentErrors(of mailing: Mailing, in queries: any Queries) throws -> [FieldProblem] {
+    try contentItems(of: mailing, in: queries).map(\.problem)
   }
 
   private static let noRecipients = MailingReport.Item(
     .error, "no_recipients", "Nobody would get this: add recipients.", field: "recipients")
 
-  private func contentErrors(of mailing: Mailing, in queries: any Queries) throws -> [MailingReport.Item] {
+  private func contentItems(of mailing: Mailing, in queries: any Queries) throws -> [MailingReport.Item] {
     var items: [MailingReport.Item] = []
     let content = mailing.content
     if content.subject.isEmpty {
@@ -167,6 +172,8 @@ struct MailingReport: Sendable {
     let code: String
     let message: String
     let field: String?
+
+    fileprivate var problem: FieldProblem { FieldProblem(field ?? "mailing", code, message) }
 
     init(_ severity: Severity, _ code: String, _ message: String, field: String? = nil) {
       self.severity = severity

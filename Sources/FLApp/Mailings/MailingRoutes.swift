@@ -51,7 +51,11 @@ struct MailingRoutes {
         handler: { call, id in try mailings.find(id, account: call.caller.account) }),
       Route(
         .patch, "/api/mailing/{id}", "updateMailing", access: .scope(.mailing), tag: "Mailings",
-        summary: "Change a mailing", description: "While it is a draft or scheduled.", problems: [409, 412],
+        summary: "Change a mailing",
+        description: """
+          While it is a draft or scheduled. What is scheduled goes out as it is: 422 tells what would keep it from being \
+          sent.
+          """, problems: [409, 412],
         Self.id, body: MailingChanges.shape, bodyLimit: 4 << 20, reply: .ok(Mailing.shape).tagged(\.tag),
         handler: { call, changes, id in
           try mailings.update(
@@ -115,7 +119,10 @@ struct MailingRoutes {
       Route(
         .post, "/api/mailing/{id}/send", "sendMailing", access: .scope(.mailing), tag: "Mailings",
         summary: "Send a mailing, now or later",
-        description: "422 tells what keeps it from being sent; what would only hurt is told by its check.",
+        description: """
+          A draft, or one that is scheduled: now, or at another time. 422 tells what keeps it from being sent; what would \
+          only hurt is told by its check.
+          """,
         problems: [409, 412], Self.id, body: MailingSending.shape, bodyMayBeAbsent: true,
         reply: .ok(Mailing.shape).tagged(\.tag),
         handler: { call, sending, id in
@@ -123,6 +130,10 @@ struct MailingRoutes {
             id, scheduledFor: sending.scheduledFor, account: call.caller.account, if: call.preconditions,
             at: call.now)
         }),
+      action(
+        "unschedule", "unscheduleMailing", "Make a draft again of a mailing",
+        "One that is scheduled, queued, paused or failed, and of which no message went out."
+      ) { try $0.unschedule($1, account: $2, if: $3, at: $4) },
       action("pause", "pauseMailing", "Pause a mailing", "Messages in hand still go out.") {
         try $0.pause($1, account: $2, if: $3, at: $4)
       },

@@ -94,14 +94,14 @@ struct MailingRows {
   }
 
   /// Takes a mailing from one of the states `from` into the state `to`; false where it is in none of them. Why a sender
-  /// had paused it is over then.
+  /// had stopped it is over then.
   func move(
     _ id: MailingID, from: [MailingStatus], to status: MailingStatus, setting others: SQL = "id = id",
     at now: Timestamp
   ) throws -> Bool {
     try queries.run(
       """
-      UPDATE mailings SET status = \(status), \(others), paused_reason = NULL, version = version + 1,
+      UPDATE mailings SET status = \(status), \(others), status_reason = NULL, version = version + 1,
         updated_at = \(now)
       WHERE id = \(id) AND account_id = \(account) AND status IN (\(from.map(\.rawValue)))
       """) == 1
@@ -182,7 +182,7 @@ extension Mailing {
   public static let columns: SQL = """
     m.id, m.account_id, m.mark, m.subject, m.preview_text, m.html_body, m.text_body, m.from_name, m.from_email,
     m.reply_to, m.track_opens, m.track_clicks, m.status, m.scheduled_for, m.queued_at, m.started_at, m.finished_at,
-    m.prepared_at, m.paused_reason, m.version, m.created_at, m.updated_at
+    m.prepared_at, m.status_reason, m.version, m.created_at, m.updated_at
     """
 
   /// A mailing of a row with `columns`; its counts are not in it.
@@ -192,7 +192,7 @@ extension Mailing {
       id: row["id"], account: row["account_id"], mark: row["mark"], content: MailingContent(row),
       status: row["status"], scheduledFor: row["scheduled_for"], queuedAt: row["queued_at"],
       startedAt: row["started_at"], finishedAt: row["finished_at"], preparedAt: row["prepared_at"],
-      pausedReason: row["paused_reason"], version: row["version"], createdAt: row["created_at"],
+      statusReason: row["status_reason"], version: row["version"], createdAt: row["created_at"],
       updatedAt: row["updated_at"])
   }
 

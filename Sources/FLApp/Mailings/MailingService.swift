@@ -103,7 +103,12 @@ struct MailingService: Sendable {
       if content.fromEmail != mailing.content.fromEmail {
         try domains.check(content.fromEmail, of: account, in: rows.queries)
       }
-      if let time = changes.scheduledFor {
+      switch changes.scheduledFor {
+      case .keep: break
+      case .clear where mailing.status == .draft: break
+      case .clear:
+        guard try unschedule(mailing, rows, at: now) else { throw Self.refused(mailing.status, "changed") }
+      case .set(let time):
         guard mailing.status == .scheduled else {
           throw Problem.invalid(
             "scheduledFor", "not_scheduled", "The mailing is a draft: give the time when you send it.")
@@ -111,9 +116,18 @@ struct MailingService: Sendable {
         try Self.check(time, at: now)
         try rows.schedule(id, for: time, at: now)
       }
+      if mailing.status == .scheduled, changes.scheduledFor != .clear {
+        // It goes out without being looked at again.
+        var changed = mailing
+        changed.content = content
+        let errors = try check.contentErrors(of: changed, in: rows.queries)
+        guard errors.isEmpty else { throw Problem.invalid(errors) }
+      }
       try rows.update(id, content, at: now)
     }
   }
+
+  private var check: MailingCheck { MailingCheck(database: database, domains: domains, baseURL: baseURL) }
 
   /// Deletes a mailing that is not on its way, with all that is known of its recipients. Who has a message of it can
   /// still unsubscribe.
@@ -135,24 +149,46 @@ struct MailingService: Sendable {
 
   // MARK: From state to state
 
-  /// Puts a mailing into the queue, or schedules it.
+  /// Puts a mailing into the queue, or schedules it; one that is scheduled as well.
   /// - Throws: `Problem` 404, 409, 412, or 422 with what of it would hurt.
   func send(
     _ id: MailingID, scheduledFor time: Timestamp?, account: AccountID, if preconditions: Preconditions,
     at now: Timestamp
   ) throws -> Mailing {
     if let time { try Self.check(time, at: now) }
-    let check = MailingCheck(database: database, domains: domains, baseURL: baseURL)
     return try changing(id, account, preconditions) { rows, mailing in
-      guard mailing.status == .draft else { throw Self.refused(mailing.status, "sent") }
+      guard mailing.status.isEditable else { throw Self.refused(mailing.status, "sent") }
       let errors = try check.errors(of: mailing, in: rows.queries, at: now)
       guard errors.isEmpty else { throw Problem.invalid(errors) }
       let values: SQL = "scheduled_for = \(time), queued_at = \(time == nil ? now : nil), prepared_at = NULL"
       guard
         try rows.move(
-          id, from: [.draft], to: time == nil ? .queued : .scheduled, setting: values, at: now)
+          id, from: MailingStatus.editable, to: time == nil ? .queued : .scheduled, setting: values, at: now)
       else { throw Self.refused(mailing.status, "sent") }
     }
+  }
+
+  /// Makes a draft again of a mailing of which no message went out.
+  /// - Throws: `Problem` 404, 409 or 412.
+  func unschedule(_ id: MailingID, account: AccountID, if preconditions: Preconditions, at now: Timestamp)
+    throws
+    -> Mailing
+  {
+    try changing(id, account, preconditions) { rows, mailing in
+      guard try unschedule(mailing, rows, at: now) else {
+        throw Problem.conflict(
+          "The mailing is \(mailing.status.rawValue): only one that waits, or failed before its first message, can "
+            + "be a draft again.", field: "status", code: "wrong_status")
+      }
+    }
+  }
+
+  /// Whether there was something to make a draft of.
+  private func unschedule(_ mailing: Mailing, _ rows: MailingRows, at now: Timestamp) throws -> Bool {
+    guard mailing.startedAt == nil else { return false }
+    return try rows.move(
+      mailing.id, from: [.scheduled, .queued, .paused, .failed], to: .draft,
+      setting: "scheduled_for = NULL, queued_at = NULL, prepared_at = NULL, finished_at = NULL", at: now)
   }
 
   /// Stops a mailing until it is resumed.

@@ -52,7 +52,7 @@ extension MailingContent {
 /// A mailing that is to be changed.
 struct MailingChanges: Sendable {
   let content: MailingContentChanges
-  let scheduledFor: Timestamp?
+  let scheduledFor: Change<Timestamp>
 
   static let shape = Shape<MailingChanges>(
     { subject, preview, html, text, name, from, reply, opens, clicks, time in
@@ -155,8 +155,8 @@ private enum Member {
   static let nameChange: Shape<Change<String>> = .change(plainName)
   static let addressChange: Shape<Change<EmailAddress>> = .change(.email)
   static let flagChange: Shape<Bool?> = .maybe(.bool)
-  static let timeChange: Shape<Timestamp?> = Shape<Timestamp?>.maybe(.timestamp).described(
-    "Another time, of a mailing that is scheduled.")
+  static let timeChange: Shape<Change<Timestamp>> = Shape<Change<Timestamp>>.change(.timestamp).described(
+    "Another time, of a mailing that is scheduled; null makes a draft of it.")
 
   private static let plainName: Shape<String> = .text(1...128)
   private static let line: Shape<String> = Shape<String>.text(1...255).withPlaceholders(in: .header)

@@ -29,8 +29,7 @@ extension App {
     }
   }
 
-  /// A mailing made ready to be rendered; nil where it is gone, or can't be: then it is failed, with the reason in the
-  /// log.
+  /// A mailing made ready to be rendered; nil where it is gone, or can't be: then it has failed, and whose it is reads why.
   /// - Throws: `DatabaseError`.
   package func message(of mailing: MailingInHand) throws -> MailingMessage? {
     guard let whole = try MailingRows(account: mailing.account, queries: database).find(mailing.id),
@@ -41,7 +40,7 @@ extension App {
     } catch let failure as MailingMessage.Failure {
       logger.error(
         "a mailing can't be sent", metadata: ["mailing": "\(mailing.id)", "reason": "\(failure)"])
-      try SendingRows(queries: database).giveUp(mailing.id, at: .now)
+      try giveUpMailing(mailing.id, because: "\(failure)", at: .now)
       return nil
     }
   }
@@ -103,54 +102,20 @@ extension App {
     try database.transaction { connection in
       let rows = SendingRows(queries: connection)
       guard try rows.finish(id, at: now), let account = try rows.account(of: id) else { return false }
-      try WebhookOutbox().tell(.mailingSent, account: account, on: connection, at: now) {
-        guard let mailing = try MailingRows(account: account, queries: connection).find(id) else {
-          return .null
-        }
-        return try JSON(reading: Mailing.shape.bytes(mailing))
-      }
+      try tellOfEnd(id, of: account, on: connection, at: now)
       return true
     }
   }
 
-  /// Stops a mailing of whose messages servers take none, where somebody still waits for it, and writes so to whose it
-  /// is; whether it was this call that did.
-  /// - Parameters:
-  ///   - reply: what the server said to the last one.
-  ///   - isWaitedFor: whether somebody waits who is claimed already.
-  /// - Throws: `DatabaseError`.
-  package func pauseMailing(
-    _ id: MailingID, refusedWith reply: String, isWaitedFor: Bool, at now: Timestamp
-  ) throws -> Bool {
-    try database.transaction { connection in
-      let rows = SendingRows(queries: connection)
-      guard try rows.pause(id, because: reply, isWaitedFor: isWaitedFor, at: now),
-        let account = try rows.account(of: id),
-        let mailing = try MailingRows(account: account, queries: connection).find(id),
-        let owner = try AccountRows(queries: connection).find(account)
-      else { return false }
-      try MailOutbox(settings: settings).queue(
-        toAccountWithEmailKey: owner.email.lowercased(), subject: "A mailing was paused",
-        body: """
-          The mail server refuses one message after the other of your mailing
-
-              \(mailing.content.subject)
-
-          It says:
-
-              \(reply)
-
-          So it was paused, and nobody else was tried. When what it says is mended, let the mailing go on:
-
-              POST /api/mailing/\(id)/resume
-
-          and when it is through, send it again to those whose message was refused:
-
-              POST /api/mailing/\(id)/retry
-
-          """,
-        on: connection, at: now)
-      return true
+  /// Tells the webhooks that nothing more of a mailing goes out.
+  func tellOfEnd(
+    _ id: MailingID, of account: AccountID, on connection: Connection, at now: Timestamp
+  ) throws {
+    try WebhookOutbox().tell(.mailingSent, account: account, on: connection, at: now) {
+      guard let mailing = try MailingRows(account: account, queries: connection).find(id) else {
+        return .null
+      }
+      return try JSON(reading: Mailing.shape.bytes(mailing))
     }
   }
 

@@ -147,7 +147,7 @@ package struct SendingRows {
   {
     try queries.run(
       """
-      UPDATE mailings SET status = 'paused', paused_reason = \(reason.cut(toScalars: 512)), version = version + 1,
+      UPDATE mailings SET status = 'paused', status_reason = \(reason.cut(toScalars: 512)), version = version + 1,
         updated_at = \(now)
       WHERE id = \(id) AND status = 'sending' AND (\(isWaitedFor) OR EXISTS (
         SELECT 1 FROM mailing_recipients r FORCE INDEX (mailing_recipients_status)
@@ -155,13 +155,14 @@ package struct SendingRows {
       """) == 1
   }
 
-  /// Ends a mailing that can't be rendered.
-  package func giveUp(_ id: MailingID, at now: Timestamp) throws {
-    _ = try queries.run(
+  /// Ends a mailing that can't be sent at all, and says why; whether it was this call that did.
+  package func giveUp(_ id: MailingID, because reason: String, at now: Timestamp) throws -> Bool {
+    try queries.run(
       """
-      UPDATE mailings SET status = 'failed', finished_at = \(now), version = version + 1, updated_at = \(now)
+      UPDATE mailings SET status = 'failed', status_reason = \(reason.cut(toScalars: 512)), finished_at = \(now),
+        version = version + 1, updated_at = \(now)
       WHERE id = \(id) AND status IN ('queued', 'sending')
-      """)
+      """) == 1
   }
 
   /// Whose a mailing is.
@@ -380,8 +381,8 @@ package struct SendingRows {
     package let mailing: MailingID
     package let subject: String
     package let status: String
-    /// Why a sender paused it.
-    package let pausedReason: String?
+    /// Why a sender stopped it.
+    package let statusReason: String?
     package let queuedAt: Timestamp?
     package let pending: Int
     package let sending: Int
@@ -392,17 +393,17 @@ package struct SendingRows {
   package func backlog() throws -> [Backlog] {
     try queries.rows(
       """
-      SELECT m.id, m.subject, m.status, m.paused_reason, m.queued_at, SUM(r.status = 'pending') AS pending,
+      SELECT m.id, m.subject, m.status, m.status_reason, m.queued_at, SUM(r.status = 'pending') AS pending,
         SUM(r.status = 'sending') AS sending, SUM(r.status NOT IN ('pending', 'sending')) AS done
       FROM mailings m JOIN mailing_recipients r ON r.mailing_id = m.id
       WHERE m.status IN ('queued', 'sending', 'paused')
-      GROUP BY m.id, m.subject, m.status, m.paused_reason, m.queued_at
+      GROUP BY m.id, m.subject, m.status, m.status_reason, m.queued_at
       ORDER BY m.queued_at, m.id LIMIT 100
       """
     ).map { row in
       Backlog(
         mailing: try row["id"], subject: try row["subject"], status: try row["status"],
-        pausedReason: try row["paused_reason"], queuedAt: try row["queued_at"],
+        statusReason: try row["status_reason"], queuedAt: try row["queued_at"],
         pending: try row["pending"], sending: try row["sending"], done: try row["done"])
     }
   }

@@ -68,7 +68,7 @@ package struct SendingStatus: Sendable {
       lines.append(
         "  \(mailing.mailing)  \(mailing.status.padded(to: 8)) \(mailing.done) of \(all) done, \(mailing.sending) in hand, "
           + "queued \(age(mailing.queuedAt)) ago: \(mailing.subject.prefix(60))")
-      if let reason = mailing.pausedReason {
+      if let reason = mailing.statusReason {
         lines.append("    its messages are refused: \(reason.prefix(120))")
       }
     }
