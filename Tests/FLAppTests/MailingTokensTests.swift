@@ -61,6 +61,14 @@ import Testing
     #expect(try self.tokens("6b").subject(ofReturnPath: path) == nil)
   }
 
+  @Test func aLinkWithALongFallbackIsNotTracked() {
+    func link(_ count: Int) -> String {
+      "https://a.example/?n={{FirstName|\(String(repeating: "x", count: count))}}"
+    }
+    // What is kept of it has at most 2,048 characters.
+    #expect(MailingMessage.canBeTracked(link(1900)) && !MailingMessage.canBeTracked(link(2100)))
+  }
+
   @Test func namesUnderAnEarlierSecretHold() throws {
     let old = try tokens().unsubscribeURL(subject)
     #expect(try tokens("6b", previous: ["5a"]).subject(of: token(old), .unsubscribe) != nil)

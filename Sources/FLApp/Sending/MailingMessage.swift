@@ -68,6 +68,8 @@ package struct MailingMessage: Sendable {
         link[authority..<start].contains(where: { "/?#".contains($0) })
       else { return false }
     }
+    // What is kept is the link with its fallbacks.
+    guard link.unicodeScalars.count <= WebURL.maximumLength else { return false }
     // Room for values that are long, and not for the longest there can be.
     return WebURL(link, filledWith: String(repeating: "x", count: 200)) != nil
   }
