@@ -56,6 +56,24 @@ import Testing
     #expect(again.status == 200 && again["updated"] == 400, "\(again.status)")
   }
 
+  /// Read some at a time, since each may have megabytes of notes; and each is told with what is its own.
+  @Test func eachOfManyIsToldToTheWebhooks() throws {
+    let anna = try house.account()
+    #expect(
+      anna.post("/api/webhooks", ["url": "https://hooks.example/", "events": ["contact.updated"]]).status
+        == 201)
+    let people = try anna.contacts(house, (0..<45).map { "told\($0)@example.org" })
+    let change: JSON = ["contactIds": .array(people.map { .string($0) }), "addTags": ["news"]]
+    #expect(anna.patch("/api/contacts/bulk/tags", change)["changed"] == 45)
+    let told = try house.app.database.rows(
+      """
+      SELECT JSON_VALUE(e.data, '$.id') AS id, JSON_VALUE(e.data, '$.tags[0]') AS tag
+      FROM webhook_events e JOIN accounts a ON a.id = e.account_id WHERE a.email = \(anna.email)
+      """)
+    #expect(Set(try told.map { try $0["id"] as String }) == Set(people) && told.count == 45)
+    #expect(try told.allSatisfy { try $0["tag"] == "news" })
+  }
+
   @Test func tagsArePutOnAndTakenFromMany() throws {
     let anna = try house.account()
     let one = try anna.contact(["email": "one@example.org", "tags": ["a", "b"]])

@@ -256,20 +256,15 @@ extension ContactRows {
   /// Notes for webhooks that `event` happened to these contacts, as they are now. They are read only where somebody
   /// wants to know.
   func tell(_ event: WebhookEvent, of ids: [ContactID], reason: String? = nil, at now: Timestamp) throws {
-    var told: [ContactID: Contact]?
-    try ids.inBatches { batch in
-      told = nil
-      try WebhookOutbox().tell(event, of: Array(batch), account: account, on: queries, at: now) { id in
-        let contacts: [ContactID: Contact]
-        if let told {
-          contacts = told
-        } else {
-          contacts = Dictionary(
-            try find(Array(batch)).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-          told = contacts
-        }
-        return try contacts[id]?.told(reason: reason) ?? .null
+    // A few at a time: one contact may have megabytes of notes.
+    let few = 20
+    var read: [ContactID: Contact] = [:]
+    try WebhookOutbox().tell(event, of: Array(ids.indices), account: account, on: queries, at: now) { index in
+      if index % few == 0 {
+        let some = try find(Array(ids[index..<min(index + few, ids.count)]))
+        read = Dictionary(some.map { ($0.id, $0) }) { first, _ in first }
       }
+      return try read[ids[index]]?.told(reason: reason) ?? .null
     }
   }
 }

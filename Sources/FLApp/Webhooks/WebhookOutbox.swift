@@ -8,7 +8,7 @@ public enum WebhookEventRow {}
 /// Where whatever happens is noted for webhooks, in the transaction in which it happens: a row for the event and one for
 /// each endpoint that wants it. The sender delivers them.
 public struct WebhookOutbox: Sendable {
-  private static let rowsAtOnce = 500
+  private static let (rowsAtOnce, bytesAtOnce) = (500, 4 << 20)
 
   /// An outbox.
   public init() {}
@@ -37,28 +37,47 @@ public struct WebhookOutbox: Sendable {
     guard !subjects.isEmpty else { return }
     let endpoints = try endpoints(wanting: event, of: account, on: queries)
     guard !endpoints.isEmpty else { return }
-    for start in stride(from: 0, to: subjects.count, by: Self.rowsAtOnce) {
-      let some = subjects[start..<min(start + Self.rowsAtOnce, subjects.count)]
+    // Of large ones only some are in memory at a time.
+    var waiting: [Event] = []
+    var bytes = 0
+    for (index, subject) in subjects.enumerated() {
       // Each a microsecond behind the one before, so that they are delivered in their order.
-      let events = try some.enumerated().map { index, subject in
-        let at = now + .microseconds(start + index)
-        return (id: ID<WebhookEventRow>(at: at), at: at, data: try data(subject).text)
-      }
-      try events.inBatches(weighing: \.data.utf8.count) { events in
-        let rows = events.map { row -> SQL in "(\(row.id), \(account), \(event), \(row.data), \(now))" }
-        _ = try queries.run(
-          "INSERT INTO webhook_events (id, account_id, event, data, created_at) VALUES \(rows.joined(by: ", "))"
-        )
-        for endpoint in endpoints {
-          let deliveries = events.map { row -> SQL in
-            "(\(WebhookDeliveryID(at: row.at)), \(endpoint), \(row.id), \(now), \(now))"
-          }
-          _ = try queries.run(
-            """
-            INSERT INTO webhook_deliveries (id, endpoint_id, event_id, due_at, created_at)
-            VALUES \(deliveries.joined(by: ", "))
-            """)
+      let happened = Event(at: now + .microseconds(index), data: try data(subject).text)
+      waiting.append(happened)
+      bytes += happened.data.utf8.count
+      guard waiting.count == Self.rowsAtOnce || bytes > Self.bytesAtOnce else { continue }
+      try insert(waiting, event, of: account, for: endpoints, on: queries, at: now)
+      (waiting, bytes) = ([], 0)
+    }
+    try insert(waiting, event, of: account, for: endpoints, on: queries, at: now)
+  }
+
+  private struct Event {
+    let at: Timestamp
+    let data: String
+    let id: ID<WebhookEventRow>
+
+    init(at: Timestamp, data: String) { (self.at, self.data, id) = (at, data, ID(at: at)) }
+  }
+
+  private func insert(
+    _ events: [Event], _ event: WebhookEvent, of account: AccountID, for endpoints: [ID<WebhookEndpoint>],
+    on queries: any Queries, at now: Timestamp
+  ) throws {
+    try events.inBatches(weighing: \.data.utf8.count) { events in
+      let rows = events.map { row -> SQL in "(\(row.id), \(account), \(event), \(row.data), \(now))" }
+      _ = try queries.run(
+        "INSERT INTO webhook_events (id, account_id, event, data, created_at) VALUES \(rows.joined(by: ", "))"
+      )
+      for endpoint in endpoints {
+        let deliveries = events.map { row -> SQL in
+          "(\(WebhookDeliveryID(at: row.at)), \(endpoint), \(row.id), \(now), \(now))"
         }
+        _ = try queries.run(
+          """
+          INSERT INTO webhook_deliveries (id, endpoint_id, event_id, due_at, created_at)
+          VALUES \(deliveries.joined(by: ", "))
+          """)
       }
     }
   }
