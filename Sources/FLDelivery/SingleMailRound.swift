@@ -12,6 +12,10 @@ final class SingleMailRound: MailSource {
   /// How long a message that a sender has in hand is left to it: long enough for a few at a slow server.
   private static let lease = Duration.seconds(600)
   private static let batch = 10
+  /// When one is tried again that was not tried, or whose connection broke.
+  private static let soon = Duration.seconds(10)
+  /// How often one is sent of which it is not known whether it was taken.
+  private static let mostUncertain = 3
 
   private let app: App
   private let stop: @Sendable () -> Bool
@@ -119,14 +123,30 @@ final class SingleMailRound: MailSource {
     case .taken: try outbox.markSent(id, in: app.database, at: now)
     case .refused(let code, _, let reply, _):
       logger.warning("a mail of the system was refused", metadata: ["mail": "\(id)", "reply": "\(reply)"])
-      if code < 500, let again = Backoff.time(after: attempts, of: app.settings.sending.attempts, at: now) {
-        try outbox.postpone(id, until: again, code: code, reply: reply, in: app.database)
-      } else {
-        try outbox.giveUp(id, code: code, reply: reply, in: app.database, at: now)
-      }
-    case .notTried, .notTaken, .unknown:
-      try outbox.postpone(
-        id, until: now + .seconds(min(60, 5 << min(attempts, 4))), code: nil, reply: nil, in: app.database)
+      try wait(id, until: code < 500 ? later(attempts, at: now) : nil, code, reply, at: now)
+    case .notTried: try outbox.release(id, until: now + Self.soon, in: app.database)
+    case .notTaken(let reason):
+      // Servers end connections after some messages; a message over which they break again and again is another thing.
+      try wait(id, until: attempts <= 3 ? now + Self.soon : later(attempts, at: now), nil, reason, at: now)
+    case .unknown(let reason):
+      // It may have been taken: rather twice than never, but not for ever.
+      try wait(
+        id, until: attempts < Self.mostUncertain ? later(attempts, at: now) : nil, nil, reason, at: now)
+    }
+  }
+
+  private func later(_ attempts: Int, at now: Timestamp) -> Timestamp? {
+    Backoff.time(after: attempts, of: app.settings.sending.attempts, at: now)
+  }
+
+  private func wait(
+    _ id: SystemMailID, until time: Timestamp?, _ code: Int?, _ reply: String, at now: Timestamp
+  ) throws {
+    if let time {
+      try app.accounts.mail.postpone(id, until: time, code: code, reply: reply, in: app.database)
+    } else {
+      logger.warning("a mail of the system is given up", metadata: ["mail": "\(id)", "reason": "\(reply)"])
+      try app.accounts.mail.giveUp(id, code: code, reply: reply, in: app.database, at: now)
     }
   }
 
@@ -140,7 +160,7 @@ final class SingleMailRound: MailSource {
     case .taken(let code, let reply):
       try MailingTestQueue.markSent(id, code: code, reply: reply, in: app.database, at: now)
     case .refused(let code, _, let reply, _): try failed(code >= 500, code, reply)
-    case .notTried: try failed(false, nil, nil)
+    case .notTried: try MailingTestQueue.release(id, until: now + Self.soon, in: app.database)
     case .notTaken(let reason), .unknown(let reason): try failed(false, nil, reason)
     }
   }

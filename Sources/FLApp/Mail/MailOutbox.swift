@@ -88,10 +88,23 @@ public struct MailOutbox: Sendable {
     }
   }
 
+  /// How long a message waits that can't be opened, and for how long it is looked at again: a secret that is gone may
+  /// come back.
+  private static let (closedPause, closedPatience) = (Duration.seconds(3600), Duration.seconds(3 * 86_400))
+
   /// Takes up to `count` waiting messages for `lease`, in which no other sender takes them. One that can't be
   /// opened (its secret is gone) is passed over and holds up no other.
   public func claim(_ count: Int, for lease: Duration, from database: Database, at now: Timestamp) throws
     -> [SystemMail]
+  {
+    while true {
+      let (mails, found) = try claimOnce(count, for: lease, from: database, at: now)
+      if !mails.isEmpty || found == 0 { return mails }
+    }
+  }
+
+  private func claimOnce(_ count: Int, for lease: Duration, from database: Database, at now: Timestamp) throws
+    -> (mails: [SystemMail], found: Int)
   {
     try database.transaction { connection in
       let rows = try connection.rows(
@@ -110,20 +123,37 @@ public struct MailOutbox: Sendable {
           body: String(decoding: body, as: UTF8.self), attempts: row["attempts"] + 1,
           createdAt: row["created_at"])
       }
-      if !ids.isEmpty {
+      if !mails.isEmpty {
         _ = try connection.run(
           """
           UPDATE mail_outbox SET leased_until = \(now + lease), attempts = attempts + 1
-          WHERE id IN (\(ids))
+          WHERE id IN (\(mails.map(\.id)))
           """)
       }
-      return mails
+      let closed = Set(ids).subtracting(mails.map(\.id)).sorted()
+      if !closed.isEmpty {
+        _ = try connection.run(
+          """
+          UPDATE mail_outbox SET due_at = \(now + Self.closedPause),
+            failed_at = IF(created_at < \(now - Self.closedPatience), \(now), NULL) WHERE id IN (\(closed))
+          """)
+      }
+      return (mails, ids.count)
     }
   }
 
   /// Marks a message as sent and forgets what it said.
   public func markSent(_ id: SystemMailID, in queries: any Queries, at now: Timestamp) throws {
     _ = try queries.run("UPDATE mail_outbox SET sent_at = \(now), body = '' WHERE id = \(id)")
+  }
+
+  /// Lets a message wait that was not tried at all: that is no attempt.
+  package func release(_ id: SystemMailID, until time: Timestamp, in queries: any Queries) throws {
+    _ = try queries.run(
+      """
+      UPDATE mail_outbox SET due_at = \(time), leased_until = NULL, attempts = attempts - 1
+      WHERE id = \(id) AND attempts > 0
+      """)
   }
 
   /// Lets a message wait that could not be sent.

@@ -199,6 +199,14 @@ public enum MailingTestQueue {
       """)
   }
 
+  /// Lets a test wait that was not tried at all: that is no attempt.
+  /// - Throws: `DatabaseError`.
+  public static func release(_ id: MailingTestID, until time: Timestamp, in queries: any Queries) throws {
+    _ = try queries.run(
+      "UPDATE mailing_tests SET leased_until = \(time), attempts = attempts - 1 WHERE id = \(id) AND attempts > 0"
+    )
+  }
+
   /// Notes that a test was not taken: for good, where `isFinal` or it was tried often enough; else it is tried again
   /// at `retryAt`.
   /// - Throws: `DatabaseError`.
