@@ -190,6 +190,40 @@ import Testing
     #expect(anna.delete(group).status == 204 && anna.get("/api/contacts")["total"] == 4)
   }
 
+  @Test func thoseWhoWereNeverAskedAreAskedTogether() throws {
+    let house = try House()
+    house.clock.move()
+    let anna = try house.account()
+    let group = try anna.group("Imported", ["requireDoubleOptIn": true])
+    let names = ["asked", "first", "second", "bounced", "left"]
+    let ids = try names.map { try anna.contact("\($0)@example.org") }
+    func add(_ ids: [String], _ asks: Bool) {
+      let addition: JSON = [
+        "contactIds": .array(ids.map { .string($0) }), "sendConfirmation": .bool(asks),
+      ]
+      #expect(anna.post(group + "/members", addition).status == 200)
+    }
+    add(Array(ids.prefix(1)), true)
+    add(Array(ids.dropFirst()), false)
+    _ = try house.app.database.run("UPDATE contacts SET bounced_at = NOW(6) WHERE email_key LIKE 'bounced@%'")
+    _ = try house.app.database.run(
+      "UPDATE contacts SET unsubscribed_at = NOW(6) WHERE email_key LIKE 'left@%'")
+    let asked = anna.post(group + "/members/resend")
+    #expect(asked.status == 202 && asked["asked"] == 2 && asked["hasMore"] == false, "\(asked)")
+    for name in ["asked", "first", "second"] {
+      #expect(
+        try house.count("SELECT COUNT(*) FROM mail_outbox WHERE recipient = \(name + "@example.org")") == 1)
+    }
+    #expect(try house.count("SELECT COUNT(*) FROM mail_outbox WHERE recipient LIKE '%@example.org'") == 3)
+    #expect(anna.post(group + "/members/resend")["asked"] == 0)
+    // As long as the question holds nobody is asked again.
+    house.clock.move(by: 29 * 86_400)
+    #expect(try anna.loggedIn().post(group + "/members/resend")["asked"] == 0)
+    house.clock.move(by: 2 * 86_400)
+    #expect(try anna.loggedIn().post(group + "/members/resend")["asked"] == 3)
+    #expect(try house.account().post(group + "/members/resend").status == 404)
+  }
+
   @Test func tenThousandAreAddedAskedAndRemovedAtOnce() throws {
     let anna = try house.account()
     let group = try anna.group("Many", ["requireDoubleOptIn": true])

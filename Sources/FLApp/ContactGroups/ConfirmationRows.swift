@@ -75,6 +75,26 @@ struct ConfirmationRows {
     return claimed
   }
 
+  /// Members who wait, may be asked, and have no question that still holds: they were not asked since `earliest`, and the
+  /// token of an earlier mail is gone.
+  func unasked(in group: ContactGroupID, limit: Int, unlessSince earliest: Timestamp, at now: Timestamp)
+    throws
+    -> [ContactID]
+  {
+    try queries.rows(
+      """
+      SELECT m.contact_id FROM contact_group_members m JOIN contacts c ON c.id = m.contact_id
+      WHERE m.group_id = \(group) AND m.status = 'pending' AND c.bounced_at IS NULL AND c.unsubscribed_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM contact_confirmations f
+          WHERE f.group_id = m.group_id AND f.contact_id = m.contact_id AND f.email_key = c.email_key
+            AND f.expires_at > \(now))
+        AND NOT EXISTS (SELECT 1 FROM confirmation_mails q
+          WHERE q.group_id = m.group_id AND q.email_key = c.email_key AND q.queued_at > \(earliest))
+      ORDER BY m.contact_id LIMIT \(limit)
+      """
+    ).map { try $0["contact_id"] }
+  }
+
   /// Keeps the tokens of these digests, each for the recipient at its place.
   func insert(
     _ digests: [[UInt8]], for recipients: [Recipient], in group: ContactGroupID, expiresAt: Timestamp,

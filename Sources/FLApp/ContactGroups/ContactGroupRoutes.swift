@@ -93,6 +93,15 @@ struct ContactGroupRoutes {
         reply: .ok(MemberRemoval.answer),
         handler: { call, removal, id in try service.remove(removal, from: id, of: call.caller.account) }),
       Route(
+        .post, "/api/contact-groups/{id}/members/resend", "askContactGroupMembers",
+        access: .scope(.contactGroups),
+        tag: "Contact groups", summary: "Ask the members who wait",
+        description: """
+          Mails the question to the `pending` members who have none that still holds: who were never asked, as after an \
+          import, or more than 30 days ago. 10,000 a request; `hasMore` tells that others wait.
+          """, .path("id", .id(), Self.id), reply: .accepted(MembersAsked.shape),
+        handler: { call, id in try service.askWaiting(in: id, of: call.caller.account, at: call.now) }),
+      Route(
         .delete, "/api/contact-groups/{id}/members/{contactId}", "removeContactGroupMember",
         access: .scope(.contactGroups), tag: "Contact groups", summary: "Remove a contact",
         description: "The contact stays.", .path("id", .id(), Self.id),

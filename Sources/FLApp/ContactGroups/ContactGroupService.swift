@@ -129,6 +129,24 @@ struct ContactGroupService: Sendable {
     }
   }
 
+  /// Mails the question to members who wait and have none that still holds, as after an import: to
+  /// `DoubleOptIn.mostAtOnce` of them.
+  /// - Throws: `Problem` 404 where the account has no such group.
+  func askWaiting(in group: ContactGroupID, of account: AccountID, at now: Timestamp) throws -> MembersAsked {
+    try database.transaction { connection in
+      guard let held = try ContactGroupRows(account: account, queries: connection).hold(group) else {
+        throw Problem.notFound
+      }
+      let most = DoubleOptIn.mostAtOnce
+      let unasked = try ConfirmationRows(queries: connection).unasked(
+        in: group, limit: most + 1, unlessSince: now - DoubleOptIn.pause, at: now)
+      let asked = try optIn.ask(
+        Array(unasked.prefix(most)), into: .init(id: group, account: account, name: held.name),
+        subscribing: false, on: connection, at: now)
+      return MembersAsked(asked: asked, hasMore: unasked.count > most)
+    }
+  }
+
   /// Deletes a group; its contacts stay.
   /// - Throws: `Problem` 404, or 412 where the call's preconditions name another version.
   func delete(_ group: ContactGroupID, of account: AccountID, if preconditions: Preconditions) throws {

@@ -10,6 +10,8 @@ struct DoubleOptIn: Sendable {
   static let lifetime = Duration.seconds(30 * 86_400)
   /// How long an address is not asked for the same group again.
   static let pause = Duration.seconds(86_400)
+  /// How many are asked by one request.
+  static let mostAtOnce = 10_000
   /// The path that the mails lead to, with the token behind it.
   static let path = "/m/confirm/"
 

@@ -105,6 +105,16 @@ struct MemberAdditionResult: Sendable {
     ])
 }
 
+/// How many members were asked to confirm.
+struct MembersAsked: Sendable {
+  let asked: Int
+  /// Whether others wait to be asked.
+  let hasMore: Bool
+
+  static let shape = Shape<MembersAsked>.output(
+    "MembersAsked", [.init("asked", \.asked, .count), .init("hasMore", \.hasMore, .bool)])
+}
+
 /// Which contacts are to leave a group; those that are not in it change nothing.
 struct MemberRemoval: Sendable {
   let contacts: [ContactID]

@@ -60,7 +60,10 @@ struct ContactImportService: Sendable {
       ],
       "tags": ["type": "string", "description": "Tags that all its contacts get, with commas between."],
       "groupId": [
-        "type": "string", "format": "uuid", "description": "The group that all its contacts go into.",
+        "type": "string", "format": "uuid",
+        "description": .string(
+          "The group that all its contacts go into. In one with double opt-in they wait, and are asked with POST"
+            + " /api/contact-groups/{id}/members/resend."),
       ],
       "delimiter": [
         "type": "string", "enum": [",", ";", "\t", "tab"],
