@@ -17,6 +17,7 @@ BODIES = {
     ("post", "/api/links/{id}/tags"): {"tags": ["spring"]},
     ("post", "/api/tags/{id}/merge"): {"into": MISSING_ID},
     ("post", "/api/mailing/{id}/test"): {"to": ["anna@example.org"]},
+    ("post", "/api/mailing/{id}/recipients/remove"): {"tags": ["spring"]},
     ("put", "/api/contacts/{id}/tags"): {"tags": ["spring"]},
     ("post", "/api/contacts/{id}/tags"): {"tags": ["spring"]},
     ("post", "/api/contacts/{id}/merge"): {"contactIds": [MISSING_ID]},

@@ -155,6 +155,126 @@ import Testing
     #expect(anna.get(path + "/recipients")["total"] == 0)
   }
 
+  // MARK: Looking and taking out
+
+  @Test func groupsAndTagsAreSeen() throws {
+    let anna = try house.account()
+    let people = try people(anna, 4, tag: "news")
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    #expect(anna.get(path + "/audience").body == ["groups": [], "tags": [], "contacts": 0, "excluded": 0])
+    let (one, two) = (try group(anna, Array(people[0...2])), try group(anna, []))
+    _ = anna.post(path + "/recipients", wish(contacts: [people[0]], groups: [one, two], tags: ["news"]))
+    // Whoever is named who came by a group before counts as named.
+    _ = anna.post(path + "/recipients", wish(contacts: [people[1]]))
+    #expect(anna.delete(path + "/recipients/" + people[3]).status == 204)
+    let seen = anna.get(path + "/audience")
+    #expect(seen.status == 200 && seen["contacts"] == 2 && seen["excluded"] == 1, "\(seen)")
+    #expect(Set(JSON.texts(seen["groups"]?.array ?? [], "id")) == [one, two] && seen["tags"] == ["news"])
+    // By the present name, and only what is there.
+    let changed = anna.patch("/api/contact-groups/" + one, ["name": "Renamed"])
+    #expect(changed.status == 200 && anna.delete("/api/contact-groups/" + two).status == 204)
+    #expect(anna.get(path + "/audience")["groups"] == [["id": .string(one), "name": "Renamed"]])
+    #expect(try house.account().get(path + "/audience").status == 404)
+    // It is told of one that was sent as well.
+    #expect(anna.post(path + "/send").status == 200 && anna.get(path + "/audience")["contacts"] == 2)
+  }
+
+  @Test func whoComesByAGroupAloneGoesWithIt() throws {
+    let anna = try house.account()
+    let people = try people(anna, 6)
+    let (news, press) = (try group(anna, Array(people[0...3])), try group(anna, [people[3], people[4]]))
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(contacts: [people[0]], groups: [news, press]))
+    #expect(anna.delete(path + "/recipients/" + people[1]).status == 204)
+    let removed = anna.post(path + "/recipients/remove", ["groupIds": [.string(news)]])
+    #expect(
+      removed.status == 200
+        && removed.body == [
+          "removed": 1, "contacts": 0, "groups": 1, "tags": 0, "recipients": 3, "errors": [],
+        ], "\(removed)")
+    // Who was named, and who is in another group, stays.
+    #expect(
+      Set(JSON.texts(anna.get(path + "/recipients").items, "contactId"))
+        == Set([people[0], people[3], people[4]]))
+    #expect(JSON.texts(anna.get(path + "/audience")["groups"]?.array ?? [], "id") == [press])
+    try refresh(path)
+    #expect(anna.get(path + "/recipients")["total"] == 3)
+    // They come back with the group, but for the one who was taken out singly.
+    #expect(anna.post(path + "/recipients", wish(groups: [news]))["recipients"] == 4)
+    #expect(!JSON.texts(anna.get(path + "/recipients").items, "contactId").contains(people[1]))
+    #expect(anna.get(path + "/audience")["excluded"] == 1)
+  }
+
+  @Test func whoComesByATagAloneGoesWithIt() throws {
+    let anna = try house.account()
+    let people = try people(anna, 3, tag: "Fair")
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(groups: [try group(anna, [people[0]])], tags: ["fair"]))
+    let removed = anna.post(path + "/recipients/remove", wish(tags: ["FAIR", "fair"]))
+    #expect(removed["removed"] == 2 && removed["tags"] == 1 && removed["recipients"] == 1, "\(removed)")
+    #expect(anna.get(path + "/audience")["tags"] == [])
+    #expect(removed["errors"] == [])
+  }
+
+  @Test func contactsAreTakenOutForGood() throws {
+    let anna = try house.account()
+    let people = try people(anna, 4)
+    let news = try group(anna, [people[0], people[1]])
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(contacts: [people[2]], groups: [news]))
+    _ = try house.app.database.run("DELETE FROM contacts WHERE id = \(ContactID(people[2]))")
+    // One by the group, one who is gone, one who is not in yet, and one of somebody else.
+    let theirs = try self.people(try house.account(), 1)
+    let wanted = [people[0], people[2], people[3]]
+    let removed = anna.post(path + "/recipients/remove", wish(contacts: wanted + theirs + [people[0]]))
+    #expect(
+      removed["removed"] == 2 && removed["contacts"] == 3 && removed["recipients"] == 1, "\(removed)")
+    #expect(removed.fields == ["contactIds[3] not_found"])
+    _ = try house.app.database.run(
+      """
+      INSERT INTO contact_group_members (group_id, contact_id, status, added_at)
+      VALUES (\(ContactGroupID(news)), \(ContactID(people[3])), 'confirmed', NOW(6))
+      """)
+    try refresh(path)
+    #expect(JSON.texts(anna.get(path + "/recipients").items, "contactId") == [people[1]])
+    #expect(anna.get(path + "/audience")["excluded"] == 3)
+    #expect(anna.post(path + "/recipients", wish(contacts: [people[3]]))["added"] == 1)
+    #expect(anna.get(path + "/audience")["excluded"] == 2)
+  }
+
+  @Test func whatIsNotAmongThemIsToldWhenItIsTakenOut() throws {
+    let anna = try house.account()
+    let people = try people(anna, 1, tag: "news")
+    let (mine, other) = (try group(anna, people), try group(anna, people))
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(groups: [mine]))
+    let removed = anna.post(
+      path + "/recipients/remove", wish(groups: [other, mine, mine], tags: ["news", "nothing"]))
+    #expect(removed["groups"] == 1 && removed["removed"] == 1 && removed["recipients"] == 0, "\(removed)")
+    #expect(removed.fields == ["groupIds[0] not_found", "tags[0] not_found", "tags[1] not_found"])
+    for body in [[:], wish()] as [JSON] {
+      let answer = anna.post(path + "/recipients/remove", body)
+      #expect(answer.status == 422 && answer.fields == ["contactIds required"], "\(answer)")
+    }
+  }
+
+  @Test func nothingIsTakenOutOfAMailingOnItsWay() throws {
+    let anna = try house.account()
+    let people = try people(anna, 2)
+    let news = try group(anna, people)
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(groups: [news]))
+    let time = (Timestamp.now + .seconds(3600)).description
+    #expect(anna.post(path + "/send", ["scheduledFor": .string(time)])["status"] == "scheduled")
+    #expect(anna.post(path + "/recipients/remove", wish(contacts: [people[0]]))["removed"] == 1)
+    #expect(anna.post(path + "/pause").status == 200)
+    for removal in [wish(contacts: [people[1]]), wish(groups: [news])] {
+      let answer = anna.post(path + "/recipients/remove", removal)
+      #expect(answer.status == 409 && answer.fields == ["status not_editable"], "\(answer)")
+    }
+    #expect(anna.get(path + "/recipients")["total"] == 1)
+  }
+
   // MARK: States
 
   private func ready(_ owner: Client) throws -> (path: String, people: [String]) {

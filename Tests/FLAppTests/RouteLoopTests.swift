@@ -33,7 +33,7 @@ import Testing
 
   private static let parts: [String: JSON] = [
     "/api/contacts/{id}/phones": ["number": "1"], "/api/contacts/{id}/addresses": ["city": "x"],
-    "/api/contacts/{id}/notes": ["body": "x"],
+    "/api/contacts/{id}/notes": ["body": "x"], "/api/mailing/{id}/recipients/remove": ["tags": ["x"]],
     "/api/contacts/{id}/websites": ["url": "https://example.org/"],
   ]
 

@@ -109,8 +109,77 @@ public struct MailingAudience: Sendable {
   /// - Throws: `Problem` 404 or 409.
   func remove(_ contact: ContactID, from mailing: MailingID, account: AccountID) throws {
     try editing(mailing, of: account) { rows in
-      guard try rows.remove(contact) else { throw Problem.notFound }
-      try rows.exclude(contact)
+      guard try rows.remove([contact]) > 0 else { throw Problem.notFound }
+      try rows.exclude([contact])
+    }
+  }
+
+  /// Takes contacts, groups and tags out. The contacts are out for good, also those who are no recipients yet: no group
+  /// or tag brings them back. Of a group or a tag go those who are in none of the others and were not named singly.
+  ///
+  /// What is not there is told and keeps nothing else from being taken out. It may be interrupted and done anew.
+  /// - Throws: `Problem` 404, or 409 where the mailing can't be changed any more.
+  func remove(_ removal: RecipientRemoval, from mailing: MailingID, account: AccountID) throws
+    -> RecipientsRemoved
+  {
+    var result = RecipientsRemoved()
+    try editing(mailing, of: account) { rows in
+      result = RecipientsRemoved()
+      try remove(removal.contacts, rows, &result)
+      try removeSources(removal, rows, &result)
+    }
+    // Also where a group was taken out before: that may have been interrupted.
+    if !removal.groups.isEmpty || !removal.tags.isEmpty {
+      var strays = 0
+      try inStretches(
+        { try editing(mailing, of: account, $0) },
+        { rows, after, last in strays = try rows.removeStrays(after: after, through: last) },
+        {
+          result.removed += strays
+          strays = 0
+        })
+    }
+    result.recipients = try RecipientRows(account: account, mailing: mailing, queries: database).count()
+    return result
+  }
+
+  private func remove(_ contacts: [ContactID], _ rows: RecipientRows, _ result: inout RecipientsRemoved)
+    throws
+  {
+    var known: Set<ContactID> = []
+    try Array(Set(contacts)).sorted().inBatches { batch in
+      // Who was deleted is still a recipient.
+      let ids = try rows.known(Array(batch)).union(rows.present(Array(batch))).sorted()
+      guard !ids.isEmpty else { return }
+      known.formUnion(ids)
+      result.removed += try rows.remove(ids)
+      try rows.exclude(ids)
+    }
+    result.contacts = known.count
+    for (index, contact) in contacts.enumerated() where !known.contains(contact) {
+      result.errors.append(Self.unknown("contactIds[\(index)]", "contact"))
+    }
+  }
+
+  private func removeSources(
+    _ removal: RecipientRemoval, _ rows: RecipientRows, _ result: inout RecipientsRemoved
+  ) throws {
+    var gone: Set<RecipientSource> = []
+    /// Whether the mailing had it; one that is named twice is taken out once.
+    func takeOut(_ source: RecipientSource, _ count: inout Int) throws -> Bool {
+      if gone.contains(source) { return true }
+      guard try rows.remove(source) else { return false }
+      gone.insert(source)
+      count += 1
+      return true
+    }
+    for (index, group) in removal.groups.enumerated() {
+      guard try !takeOut(.group(group), &result.groups) else { continue }
+      result.errors.append(Self.unknown("groupIds[\(index)]", "group among the mailing's"))
+    }
+    for (index, tag) in try rows.known(removal.tags).enumerated() {
+      if let tag, try takeOut(.tag(tag), &result.tags) { continue }
+      result.errors.append(Self.unknown("tags[\(index)]", "tag among the mailing's"))
     }
   }
 
@@ -138,6 +207,57 @@ public struct MailingAudience: Sendable {
       try status.checkEditable()
       return try body(RecipientRows(account: account, mailing: mailing, queries: connection))
     }
+  }
+
+  // MARK: Looking
+
+  /// What somebody has put together for a mailing: groups and tags that are there, and numbers.
+  struct Summary: Sendable {
+    /// A group by its present name.
+    struct Group: Sendable {
+      let id: ContactGroupID
+      let name: String
+
+      static let shape = Shape<Group>.output(
+        "MailingAudienceGroup", [.init("id", \.id, .id()), .init("name", \.name, .string)])
+    }
+
+    let groups: [Group]
+    let tags: [String]
+    /// Recipients who were named singly.
+    let contacts: Int
+    /// Contacts who were taken out.
+    let excluded: Int
+
+    static let shape = Shape<Summary>.output(
+      "MailingAudience",
+      [
+        .init("groups", \.groups, .list(of: Group.shape, atMost: 100_000)),
+        .init("tags", \.tags, .list(of: .string, atMost: 100_000)),
+        .init(
+          "contacts", \.contacts,
+          Shape<Int>.count.described(
+            "Recipients who were named singly, also where a group or a tag has them.")),
+        .init(
+          "excluded", \.excluded,
+          Shape<Int>.count.described("Contacts who were taken out: no group or tag brings them back.")),
+      ])
+  }
+
+  /// What a mailing's recipients come from.
+  /// - Throws: `Problem` 404.
+  func summary(of mailing: MailingID, account: AccountID) throws -> Summary {
+    guard try MailingRows(account: account, queries: database).exists(mailing) else { throw Problem.notFound }
+    let rows = RecipientRows(account: account, mailing: mailing, queries: database)
+    var contacts = 0
+    var after = Self.beginning
+    while let stretch = try rows.countNamed(after: after, limit: Self.atOnce) {
+      contacts += stretch.named
+      after = stretch.through
+    }
+    return try Summary(
+      groups: rows.sourceGroups(), tags: rows.sourceTags(), contacts: contacts,
+      excluded: rows.countExclusions())
   }
 
   // MARK: When the sending begins

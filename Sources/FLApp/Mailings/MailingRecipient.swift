@@ -101,6 +101,69 @@ struct RecipientWishes: Sendable {
   ).named("RecipientWishes")
 }
 
+/// Who is to be a recipient no more.
+struct RecipientRemoval: Sendable {
+  let contacts: [ContactID]
+  let groups: [ContactGroupID]
+  let tags: [TagName]
+
+  private static let contactList: Shape<[ContactID]> = Shape<[ContactID]>.list(
+    of: .id(), atMost: RecipientWishes.mostContacts
+  ).defaulting(to: []).described("Contacts, for good: no group or tag brings them back.")
+  private static let groupList: Shape<[ContactGroupID]> = Shape<[ContactGroupID]>.list(of: .id(), atMost: 100)
+    .defaulting(to: []).described("Groups of the mailing.")
+  private static let tagList: Shape<[TagName]> = Shape<[TagName]>.list(of: .tagName, atMost: 100)
+    .defaulting(to: []).described("Tags of the mailing.")
+
+  static let shape: Shape<RecipientRemoval> = {
+    var shape = Shape(
+      RecipientRemoval.init(contacts:groups:tags:), Field("contactIds", \.contacts, contactList),
+      Field("groupIds", \.groups, groupList), Field("tags", \.tags, tagList)
+    ).map(
+      to: { removal, reading -> RecipientRemoval? in
+        guard removal.contacts.isEmpty, removal.groups.isEmpty, removal.tags.isEmpty else { return removal }
+        reading.member("contactIds") {
+          $0.refuse("required", "Name somebody in contactIds, or something in groupIds or tags.")
+        }
+        return nil
+      }, from: { $0 })
+    shape.schema = shape.schema.with(["minProperties": 1])
+    return shape.named("RecipientRemoval")
+  }()
+}
+
+/// What was taken out.
+struct RecipientsRemoved: Sendable {
+  /// Who was a recipient before, and is none now.
+  var removed = 0
+  /// Of the contacts that were named, those who are taken out now.
+  var contacts = 0
+  /// Groups of the mailing that it has no longer.
+  var groups = 0
+  /// Tags of the mailing that it has no longer.
+  var tags = 0
+  /// How many recipients the mailing has now.
+  var recipients = 0
+  var errors: [FieldProblem] = []
+
+  static let shape = Shape<RecipientsRemoved>.output(
+    "RecipientsRemoved",
+    [
+      .init("removed", \.removed, Shape<Int>.count.described("Who was a recipient before, and is none now.")),
+      .init(
+        "contacts", \.contacts,
+        Shape<Int>.count.described("Contacts that were named and are out now, recipients before or not.")),
+      .init("groups", \.groups, Shape<Int>.count.described("Groups that the mailing has no longer.")),
+      .init("tags", \.tags, Shape<Int>.count.described("Tags that the mailing has no longer.")),
+      .init("recipients", \.recipients, Shape<Int>.count.described("All that the mailing has now.")),
+      .init(
+        "errors", \.errors,
+        Shape<[FieldProblem]>.list(of: FieldProblem.shape, atMost: RecipientWishes.mostContacts + 200)
+          .described(
+            "What of the request is not there.")),
+    ])
+}
+
 /// What became of a wish for recipients.
 struct RecipientsAdded: Sendable {
   /// Who is a recipient now, and was none before.

@@ -9,7 +9,7 @@ struct MailingRoutes {
   let mailings: MailingService
   let pages: Pages
 
-  var routes: [Route] { collection + single + recipients + actions + tests + looks }
+  var routes: [Route] { collection + single + recipients + audience + actions + tests + looks }
 
   private static let id: Parameter<MailingID> = .path("id", .id(), "The mailing's id.")
   private static let search: Shape<String?> = .optional(.text(0...255))
@@ -110,6 +110,30 @@ struct MailingRoutes {
         .path("contactId", .id(), "The contact's id."), reply: .noContent,
         handler: { call, id, contact in
           try mailings.audience.remove(contact, from: id, account: call.caller.account)
+        }),
+    ]
+  }
+
+  private var audience: [Route] {
+    [
+      Route(
+        .get, "/api/mailing/{id}/audience", "getMailingAudience", access: .scope(.mailing), tag: "Mailings",
+        summary: "See what a mailing's recipients come from",
+        description: "Groups and tags that were deleted since are not told.", Self.id,
+        reply: .ok(MailingAudience.Summary.shape),
+        handler: { call, id in try mailings.audience.summary(of: id, account: call.caller.account) }),
+      Route(
+        .post, "/api/mailing/{id}/recipients/remove", "removeSomeMailingRecipients", access: .scope(.mailing),
+        tag: "Mailings", summary: "Take contacts, groups and tags out",
+        description: """
+          While the mailing is a draft or scheduled. A contact is out for good: no group or tag brings it back, only \
+          naming it singly, or taking all recipients out. With a group or a tag go those who came by it alone: who is \
+          in another group or tag of the mailing, or was named singly, stays. They are not out for good: they come \
+          back with the group, or with another that has them. What is not there is told in `errors` and keeps nothing \
+          else from being taken out.
+          """, problems: [409], Self.id, body: RecipientRemoval.shape, reply: .ok(RecipientsRemoved.shape),
+        handler: { call, removal, id in
+          try mailings.audience.remove(removal, from: id, account: call.caller.account)
         }),
     ]
   }

@@ -134,13 +134,62 @@ struct RecipientRows {
       "INSERT IGNORE INTO mailing_sources (mailing_id, kind, source_id) VALUES \(rows.joined(by: ", "))")
   }
 
+  /// The groups that the account still has, by their names.
+  func sourceGroups() throws -> [MailingAudience.Summary.Group] {
+    try queries.rows(
+      """
+      SELECT g.id, g.name FROM mailing_sources s JOIN contact_groups g ON g.id = s.source_id
+      WHERE s.mailing_id = \(mailing) AND s.kind = 'group' AND g.account_id = \(account) ORDER BY g.name, g.id
+      """
+    ).map { try MailingAudience.Summary.Group(id: $0["id"], name: $0["name"]) }
+  }
+
+  /// The names of the tags that the account still has.
+  func sourceTags() throws -> [String] {
+    try queries.rows(
+      """
+      SELECT t.name FROM mailing_sources s JOIN tags t ON t.id = s.source_id
+      WHERE s.mailing_id = \(mailing) AND s.kind = 'tag' AND t.account_id = \(account) ORDER BY t.name
+      """
+    ).map { try $0["name"] }
+  }
+
+  /// How many of the next `limit` recipients behind `after` were named singly, and the id of the last of them; nil where
+  /// there are none.
+  func countNamed(after: ContactID, limit: Int) throws -> (through: ContactID, named: Int)? {
+    let row = try queries.row(
+      """
+      SELECT MAX(s.contact_id) AS last, COUNT(IF(s.is_explicit, 1, NULL)) AS named FROM (
+        SELECT contact_id, is_explicit FROM mailing_recipients FORCE INDEX (PRIMARY)
+        WHERE mailing_id = \(mailing) AND contact_id > \(after) ORDER BY contact_id LIMIT \(limit)) s
+      """)
+    guard let row, let last: ContactID = try row["last"] else { return nil }
+    return (last, try row["named"])
+  }
+
+  /// How many contacts were taken out, and come back by no group or tag.
+  func countExclusions() throws -> Int {
+    try queries.row("SELECT COUNT(*) AS n FROM mailing_exclusions WHERE mailing_id = \(mailing)")?["n"] ?? 0
+  }
+
+  /// Takes a group or a tag out; false where it is none of the mailing's.
+  func remove(_ source: RecipientSource) throws -> Bool {
+    try queries.run(
+      """
+      DELETE FROM mailing_sources
+      WHERE mailing_id = \(mailing) AND kind = \(source.kind) AND source_id = \(source.bytes)
+      """) > 0
+  }
+
   func removeSources() throws {
     _ = try queries.run("DELETE FROM mailing_sources WHERE mailing_id = \(mailing)")
   }
 
-  func exclude(_ contact: ContactID) throws {
+  /// Keeps groups and tags from bringing `contacts` back.
+  func exclude(_ contacts: [ContactID]) throws {
+    let rows = contacts.map { contact -> SQL in "(\(mailing), \(contact))" }
     _ = try queries.run(
-      "INSERT IGNORE INTO mailing_exclusions (mailing_id, contact_id) VALUES (\(mailing), \(contact))")
+      "INSERT IGNORE INTO mailing_exclusions (mailing_id, contact_id) VALUES \(rows.joined(by: ", "))")
   }
 
   func removeExclusions(of contacts: [ContactID]) throws {
@@ -270,9 +319,10 @@ struct RecipientRows {
     return try row?["last"] ?? nil
   }
 
-  /// Takes away who is in no source any more and was not added by itself.
-  func removeStrays(after: ContactID, through last: ContactID) throws {
-    _ = try queries.run(
+  /// Takes away who is in no source any more and was not added by itself; answers how many.
+  @discardableResult
+  func removeStrays(after: ContactID, through last: ContactID) throws -> Int {
+    try queries.run(
       """
       DELETE r FROM mailing_recipients r
       WHERE r.mailing_id = \(mailing) AND r.contact_id > \(after) AND r.contact_id <= \(last)
@@ -305,10 +355,21 @@ struct RecipientRows {
 
   // MARK: Removing and changing many
 
-  /// Takes one away; false where it is none.
-  func remove(_ contact: ContactID) throws -> Bool {
+  /// Which of `contacts` are recipients.
+  func present(_ contacts: [ContactID]) throws -> Set<ContactID> {
+    Set(
+      try queries.rows(
+        """
+        SELECT contact_id FROM mailing_recipients
+        WHERE mailing_id = \(mailing) AND contact_id IN (\(contacts))
+        """
+      ).map { try $0["contact_id"] })
+  }
+
+  /// Takes these away; answers how many were recipients.
+  func remove(_ contacts: [ContactID]) throws -> Int {
     try queries.run(
-      "DELETE FROM mailing_recipients WHERE mailing_id = \(mailing) AND contact_id = \(contact)") > 0
+      "DELETE FROM mailing_recipients WHERE mailing_id = \(mailing) AND contact_id IN (\(contacts))")
   }
 
   /// Takes all away that lie behind `after`, up to `last`.
