@@ -89,6 +89,8 @@ def story(house, anna, server, receiver):
         told.setdefault(body["event"], []).append(body["data"])
     assert {name: len(events) for name, events in told.items()} == {
         "contact.bounced": 1, "contact.unsubscribed": 1, "mailing.sent": 2, "mailing.opened": 1, "mailing.clicked": 1}
+    numbers = told["mailing.sent"][0]["counts"]
+    assert (numbers["recipients"], numbers["sent"], numbers["bounced"], numbers["pending"]) == (3, 2, 1, 0)
     assert told["contact.bounced"][0]["email"] == "gone@example.org"
     assert told["contact.unsubscribed"][0]["email"] == "eve@example.org"
     assert told["mailing.clicked"][0]["url"] == "https://example.org/spring"

@@ -96,7 +96,8 @@ extension App {
     try SendingStatus(in: database, at: now).lines(at: now)
   }
 
-  /// Ends a mailing that has nothing left to send, and tells the webhooks; whether it was this call that did.
+  /// Ends a mailing that has nothing left to send, and tells the webhooks with its numbers; whether it was this call that
+  /// did.
   /// - Throws: `DatabaseError`.
   package func finishMailing(_ id: MailingID, at now: Timestamp) throws -> Bool {
     try database.transaction { connection in
@@ -107,14 +108,15 @@ extension App {
     }
   }
 
-  /// Tells the webhooks that nothing more of a mailing goes out.
+  /// Tells the webhooks, with its numbers, that nothing more of a mailing goes out.
   func tellOfEnd(
     _ id: MailingID, of account: AccountID, on connection: Connection, at now: Timestamp
   ) throws {
     try WebhookOutbox().tell(.mailingSent, account: account, on: connection, at: now) {
-      guard let mailing = try MailingRows(account: account, queries: connection).find(id) else {
+      guard var mailing = try MailingRows(account: account, queries: connection).find(id) else {
         return .null
       }
+      mailing.counts = try RecipientRows.counts(of: [id], in: connection)[id] ?? MailingCounts()
       return try JSON(reading: Mailing.shape.bytes(mailing))
     }
   }
