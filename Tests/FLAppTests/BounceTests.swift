@@ -148,6 +148,66 @@ import Testing
     #expect(try softBounces(sent.person) == 1)
   }
 
+  /// Sends a message again that came back, as retrying does and a sender; answers its return path.
+  private func sendAgain(_ sent: Sent) throws -> String {
+    try RecipientRows(account: sent.person.account, mailing: sent.mailing, queries: database).retry(
+      MailingRetry(includeUncertain: false, includeBounced: true, includeSkipped: false),
+      after: ContactID(high: 0, low: 0), through: sent.person.id)
+    try database.run(
+      """
+      UPDATE mailing_recipients SET status = 'sent', sent_at = NOW(6)
+      WHERE mailing_id = \(sent.mailing) AND status = 'pending'
+      """)
+    let returns = try house.count(
+      "SELECT returns FROM mailing_recipients WHERE mailing_id = \(sent.mailing)")
+    return tokens.returnPath(.init(mark: sent.mark, contact: sent.person.id, returns: returns))
+  }
+
+  @Test func whatIsSentAgainCanComeBackAgainAndOldReportsCountOnce() throws {
+    let sent = try sent(person())
+    let soft = BounceReports.report(to: sent.returnPath, status: "5.2.2", code: "552")
+    #expect(try receive(soft) == .soft(isBounce: false))
+    let second = try sendAgain(sent)
+    #expect(second != sent.returnPath)
+    // What was told of the first time says nothing of the second.
+    #expect(try receive(soft) == .again)
+    #expect(try receive(BounceReports.report(to: sent.returnPath)) == .again)
+    #expect(try status(sent) == "sent" && softBounces(sent.person) == 1 && !isBounced(sent.person))
+    // Nothing has arrived between them.
+    #expect(
+      try receive(BounceReports.report(to: second, status: "4.4.7", code: "451")) == .soft(isBounce: false))
+    #expect(try status(sent) == "bounced" && softBounces(sent.person) == 2)
+    #expect(try receive(BounceReports.report(to: second)) == .again)
+    let third = try sendAgain(sent)
+    #expect(try receive(BounceReports.report(to: second)) == .again && receive(soft) == .again)
+    #expect(try receive(BounceReports.report(to: third)) == .hard(isNew: true))
+    #expect(try status(sent) == "bounced" && isBounced(sent.person))
+    // Who is flagged is not sent to again.
+    #expect(try sendAgain(sent) == third && status(sent) == "bounced")
+  }
+
+  @Test func anOldReportWhileTheMessageWaitsDoesNothing() throws {
+    let sent = try sent(person())
+    let refusal = BounceReports.report(to: sent.returnPath, status: "5.7.1", code: "554")
+    #expect(try receive(refusal) == .refused)
+    _ = try sendAgain(sent)
+    try database.run("UPDATE mailing_recipients SET status = 'pending' WHERE mailing_id = \(sent.mailing)")
+    #expect(try receive(refusal) == .again && status(sent) == "pending")
+  }
+
+  @Test func whatArrivedSinceEndsTheRowOfOneThatIsSentAgain() throws {
+    let person = try person()
+    let first = try sent(person)
+    #expect(
+      try receive(BounceReports.report(to: first.returnPath, status: "5.2.2", code: "552"))
+        == .soft(isBounce: false))
+    _ = try sent(person)
+    let again = try sendAgain(first)
+    #expect(
+      try receive(BounceReports.report(to: again, status: "5.2.2", code: "552")) == .soft(isBounce: false))
+    #expect(try softBounces(person) == 1)
+  }
+
   @Test func softBouncesFlagTheContactAtTheFifthInARow() throws {
     let person = try person()
     for number in 1...5 {

@@ -69,6 +69,27 @@ import Testing
     #expect(MailingMessage.canBeTracked(link(1900)) && !MailingMessage.canBeTracked(link(2100)))
   }
 
+  @Test func theReturnPathTellsHowManyTimesItCameBack() throws {
+    let tokens = try tokens()
+    let paths = [0, 1, 2, 255].map {
+      tokens.returnPath(.init(mark: subject.mark, contact: subject.contact, returns: $0))
+    }
+    #expect(Set(paths).count == 4 && Set(paths.map(\.utf8.count)).count == 1)
+    #expect(paths.map { tokens.subject(ofReturnPath: $0.uppercased())?.returns } == [0, 1, 2, 255])
+    #expect(paths.allSatisfy { tokens.subject(ofReturnPath: $0)?.contact == subject.contact })
+    let bytes = try #require(
+      paths[1].split(separator: "@").first?.split(separator: "+").last.flatMap { Base32.decode(String($0)) })
+    for index in bytes.indices {
+      var forged = bytes
+      forged[index] ^= 1
+      #expect(tokens.subject(ofReturnPath: "bounce+\(Base32.encode(forged))@x") == nil, "\(index)")
+    }
+    // It unsubscribes nobody.
+    for purpose in [MailingTokens.Purpose.unsubscribe, .open, .click] {
+      #expect(tokens.subject(of: Base64URL.encode(bytes), purpose) == nil)
+    }
+  }
+
   @Test func namesUnderAnEarlierSecretHold() throws {
     let old = try tokens().unsubscribeURL(subject)
     #expect(try tokens("6b", previous: ["5a"]).subject(of: token(old), .unsubscribe) != nil)

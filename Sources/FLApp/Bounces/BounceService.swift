@@ -116,7 +116,8 @@ public struct BounceService: Sendable {
       case .delayed: return result(.delayed)
       case .refused, .soft, .hard: break
       }
-      guard try BounceRows(queries: connection).bounce(mailing, to: recipient, classification, at: now) else {
+      let rows = BounceRows(queries: connection)
+      guard try rows.bounce(mailing, to: recipient, returns: subject.returns, classification, at: now) else {
         return result(message.hasBounced ? .again : .ignored(.notSent))
       }
       return result(

@@ -290,6 +290,36 @@ public struct MailingAudience: Sendable {
     try MailingRows(account: mailing.account, queries: database).markPrepared(mailing.id, at: now)
   }
 
+  // MARK: Sending again, and no more
+
+  /// Whether somebody of a mailing waits anew by `wish`.
+  func hasSomebody(for wish: MailingRetry, of mailing: MailingID, account: AccountID) throws -> Bool {
+    let rows = RecipientRows(account: account, mailing: mailing, queries: database)
+    if try rows.has(wish.statuses) { return true }
+    guard !wish.statusesOfReachable.isEmpty else { return false }
+    var after = Self.beginning
+    while let last = try rows.last(after: after, limit: Self.atOnce) {
+      if try rows.hasReachable(for: wish, after: after, through: last) { return true }
+      after = last
+    }
+    return false
+  }
+
+  /// Why whoever waits of a mailing is not passed over: it is not cancelled any more.
+  private struct Revived: Error {}
+
+  /// Passes over whoever waits of a cancelled mailing. That ends where it is sent again meanwhile: whoever waits then is
+  /// to get it.
+  func passOver(_ mailing: MailingID, account: AccountID) throws {
+    do {
+      try inStretches(of: mailing, account: account) { rows, after, last in
+        let status = try MailingRows(account: account, queries: rows.queries).lockStatus(mailing)
+        guard status == .cancelled else { throw Revived() }
+        try rows.cancel(after: after, through: last)
+      }
+    } catch is Revived {}
+  }
+
   // MARK: Many at once
 
   /// Has `change` do its work on all recipients of a mailing: those behind one contact up to another, a stretch after

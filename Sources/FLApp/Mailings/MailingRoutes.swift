@@ -171,13 +171,12 @@ struct MailingRoutes {
       ) { try $0.cancel($1, account: $2, if: $3, at: $4) },
       Route(
         .post, "/api/mailing/{id}/retry", "retryMailing", access: .scope(.mailing), tag: "Mailings",
-        summary: "Send to those again whose message failed",
-        description: "Nobody else gets anything.", problems: [409, 412], Self.id, body: MailingRetry.shape,
-        bodyMayBeAbsent: true, reply: .ok(Mailing.shape).tagged(\.tag),
+        summary: "Send to those again who did not get it", description: Self.retryWords,
+        problems: [409, 412], Self.id, body: MailingRetry.shape, bodyMayBeAbsent: true,
+        reply: .ok(Mailing.shape).tagged(\.tag),
         handler: { call, retry, id in
           try mailings.retry(
-            id, includeUncertain: retry.includeUncertain, account: call.caller.account,
-            if: call.preconditions, at: call.now)
+            id, retry, account: call.caller.account, if: call.preconditions, at: call.now)
         }),
       Route(
         .post, "/api/mailing/{id}/test", "testMailing", access: .scope(.mailing), tag: "Mailings",
@@ -192,6 +191,15 @@ struct MailingRoutes {
         }),
     ]
   }
+
+  private static let retryWords = """
+    To those whose message failed, and whom the members of the body name; nobody else gets anything. Behind a relay most \
+    failures are told later, by a report: those are `bounced`. Whoever has unsubscribed by the time of sending, or whose \
+    address is known not to exist, gets nothing whatever is named. A mailing that was sent or failed goes on at once, and \
+    tells `mailing.sent` again at its end; with `includeSkipped` also a cancelled one, for those who were passed over (where \
+    its sending had not begun, groups and tags are looked at when it does). 409 `nothing_failed` tells how many others \
+    there are, and which member takes them.
+    """
 
   /// An action without a body that takes a mailing into another state.
   private func action(
@@ -323,16 +331,47 @@ struct MailingSending: Sendable {
     .named("MailingSending")
 }
 
-/// Whom a mailing is to be sent to again.
+/// Whom a mailing is to be sent to again, beside those whose message failed.
 struct MailingRetry: Sendable {
+  /// Those of whom it is not known whether they have it.
   let includeUncertain: Bool
+  /// Those whose message came back, as far as their contacts may get mail.
+  let includeBounced: Bool
+  /// Those who were passed over, as far as their contacts may get mail.
+  let includeSkipped: Bool
 
-  private static let flag: Shape<Bool> = Shape<Bool>.bool.defaulting(to: false).described(
+  /// The states whose recipients wait anew.
+  var statuses: [RecipientStatus] { includeUncertain ? [.failed, .uncertain] : [.failed] }
+
+  /// The states of whose recipients those wait anew whose contacts may get mail.
+  var statusesOfReachable: [RecipientStatus] {
+    (includeBounced ? [.bounced] : []) + (includeSkipped ? [.skipped] : [])
+  }
+
+  /// Whether a mailing in this state can be sent again so.
+  func takes(_ status: MailingStatus) -> Bool {
+    status == .sent || status == .failed || (status == .cancelled && includeSkipped)
+  }
+
+  private static let uncertain: Shape<Bool> = Shape<Bool>.bool.defaulting(to: false).described(
     """
     Also those of whom it is not known whether they have the message, since the sender died over it: some of them get \
     it twice then.
     """)
+  private static let bounced: Shape<Bool> = Shape<Bool>.bool.defaulting(to: false).described(
+    """
+    Also those whose message came back and whose contact may get mail now: is neither unsubscribed nor bounced, because a \
+    mailbox was full, because a policy refused the message, or because the address is another one now.
+    """)
+  private static let skipped: Shape<Bool> = Shape<Bool>.bool.defaulting(to: false).described(
+    """
+    Also those who were passed over and whose contact may get mail now: by a cancelling, or because they had unsubscribed \
+    or bounced then.
+    """)
   static let shape = Shape(
-    MailingRetry.init(includeUncertain:), Field("includeUncertain", \.includeUncertain, flag)
+    MailingRetry.init(includeUncertain:includeBounced:includeSkipped:),
+    Field("includeUncertain", \.includeUncertain, uncertain),
+    Field("includeBounced", \.includeBounced, bounced),
+    Field("includeSkipped", \.includeSkipped, skipped)
   ).named("MailingRetry")
 }

@@ -226,36 +226,37 @@ struct MailingService: Sendable {
       guard try rows.move(id, from: cancellable, to: .cancelled, setting: "finished_at = \(now)", at: now)
       else { throw Self.refused(mailing.status, "cancelled") }
     }
-    try audience.inStretches(of: id, account: account) { try $0.cancel(after: $1, through: $2) }
+    try audience.passOver(id, account: account)
     return try recounted(known(id, account: account))
   }
 
-  /// Puts a mailing into the queue again for those whose message failed; with `includeUncertain` also for those of
-  /// whom it is not known whether they have it.
+  /// Puts a mailing into the queue again for those whose message failed, and whom else `wish` is for.
   /// - Throws: `Problem` 404, 409 or 412.
   func retry(
-    _ id: MailingID, includeUncertain: Bool, account: AccountID, if preconditions: Preconditions,
+    _ id: MailingID, _ wish: MailingRetry, account: AccountID, if preconditions: Preconditions,
     at now: Timestamp
   ) throws -> Mailing {
-    let statuses: [RecipientStatus] = includeUncertain ? [.failed, .uncertain] : [.failed]
+    // Looked for before anything is locked: of a million it takes a while.
+    let isForSomebody =
+      try wish.takes(known(id, account: account).status)
+      && audience.hasSomebody(for: wish, of: id, account: account)
     // While it is paused no sender takes the first of them before the last one is ready.
     _ = try changing(id, account, preconditions) { rows, mailing in
-      guard mailing.status == .sent || mailing.status == .failed else {
-        throw Self.refused(mailing.status, "retried")
+      guard wish.takes(mailing.status) else { throw Self.refused(retryOf: mailing.status) }
+      // One that could not be sent at all, or whose cancelling was interrupted, has some waiting.
+      let recipients = RecipientRows(account: account, mailing: id, queries: rows.queries)
+      guard try isForSomebody || (mailing.status != .sent && recipients.has([.pending])) else {
+        throw Self.nobody(for: wish, try RecipientRows.counts(of: [id], in: rows.queries)[id])
       }
-      // One that could not be sent at all has everybody waiting.
-      let waiting: [RecipientStatus] = mailing.status == .failed ? [.pending] : []
-      guard
-        try RecipientRows(account: account, mailing: id, queries: rows.queries).has(statuses + waiting)
-      else { throw Problem.conflict("Nobody's message has failed.", field: "status", code: "nothing_failed") }
-      _ = try rows.move(
-        id, from: [.sent, .failed], to: .paused, setting: "finished_at = NULL", at: now)
+      // It begins at once, also one that was cancelled before its time.
+      let values: SQL = "finished_at = NULL, scheduled_for = IF(scheduled_for > \(now), NULL, scheduled_for)"
+      _ = try rows.move(id, from: [.sent, .failed, .cancelled], to: .paused, setting: values, at: now)
     }
     try audience.inStretches(of: id, account: account) { recipients, after, last in
       // Whoever resumes or cancels it meanwhile would leave the rest waiting in a mailing that is over.
       let status = try MailingRows(account: account, queries: recipients.queries).lockStatus(id)
-      guard let status, status == .paused else { throw Self.refused(status ?? .cancelled, "retried") }
-      try recipients.retry(statuses, after: after, through: last)
+      guard let status, status == .paused else { throw Self.refused(retryOf: status ?? .cancelled) }
+      try recipients.retry(wish, after: after, through: last)
     }
     let rows = MailingRows(account: account, queries: database)
     _ = try rows.move(id, from: [.paused], to: .queued, setting: "queued_at = \(now)", at: now)
@@ -302,6 +303,31 @@ struct MailingService: Sendable {
   private static func refused(_ status: MailingStatus, _ verb: String) -> Problem {
     .conflict(
       "The mailing is \(status.rawValue): it can't be \(verb) now.", field: "status", code: "wrong_status")
+  }
+
+  private static func refused(retryOf status: MailingStatus) -> Problem {
+    guard status == .cancelled else { return refused(status, "retried") }
+    return .conflict(
+      "The mailing is cancelled: it can be retried only with `includeSkipped`, for those who were passed over.",
+      field: "status", code: "wrong_status")
+  }
+
+  /// Nobody would get anything by `wish`: tells whom a mailing has that another wish would be for.
+  private static func nobody(for wish: MailingRetry, _ counts: MailingCounts?) -> Problem {
+    let counts = counts ?? MailingCounts()
+    let reachable = "those whose contacts may get mail"
+    let nobody = "none of their contacts may get mail"
+    let others = [
+      counts.uncertain == 0 ? nil : "\(counts.uncertain) uncertain (`includeUncertain` takes them)",
+      counts.bounced == 0
+        ? nil
+        : "\(counts.bounced) bounced (\(wish.includeBounced ? nobody : "`includeBounced` takes \(reachable)"))",
+      counts.skipped == 0
+        ? nil
+        : "\(counts.skipped) skipped (\(wish.includeSkipped ? nobody : "`includeSkipped` takes \(reachable)"))",
+    ].compactMap { $0 }
+    let rest = others.isEmpty ? "" : " Of its recipients are \(others.joined(separator: ", "))."
+    return .conflict("Nobody's message has failed.\(rest)", field: "status", code: "nothing_failed")
   }
 
   private func move(

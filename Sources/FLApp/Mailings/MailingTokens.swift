@@ -14,6 +14,21 @@ public struct MailingTokens: Sendable {
     case click = 3
     /// Coming back undelivered.
     case bounce = 4
+    /// Coming back undelivered, after it came back before and was sent again.
+    case bounceAgain = 5
+
+    /// How many bytes stand behind mark and contact.
+    fileprivate var numberSize: Int {
+      switch self {
+      case .unsubscribe, .open, .bounce: 0
+      case .click: 2
+      case .bounceAgain: 1
+      }
+    }
+
+    /// How many bytes of the code go into a name: 72 bits, of which each guess costs a request. A return path has no room
+    /// for a number beside them: what stands before its `@` has 64 bytes.
+    fileprivate var codeSize: Int { self == .bounceAgain ? 8 : 9 }
   }
 
   /// One recipient of one mailing.
@@ -24,19 +39,20 @@ public struct MailingTokens: Sendable {
     public let contact: ContactID
     /// The number of the link; 0 for other purposes.
     public let link: Int
+    /// How many times the message came back and was sent again before, up to 255; 0 for other purposes than coming back.
+    public let returns: Int
 
     /// The recipient `contact` of the mailing with this mark.
-    public init(mark: [UInt8], contact: ContactID, link: Int = 0) {
+    public init(mark: [UInt8], contact: ContactID, link: Int = 0, returns: Int = 0) {
       self.mark = mark
       self.contact = contact
       self.link = link
+      self.returns = returns
     }
   }
 
   /// How many bytes the mark of a mailing has.
   public static let markSize = 5
-  /// How many bytes of the code go into a name: 72 bits, of which each guess costs a request.
-  private static let codeSize = 9
 
   private let keys: [[UInt8]]
   private let baseURL: String
@@ -75,7 +91,8 @@ public struct MailingTokens: Sendable {
 
   /// The envelope's sender: `bounce+<token>@domain` (VERP), which a report of its bounce is sent to.
   public func returnPath(_ subject: Subject) -> String {
-    "\(returnAddress.local)+\(Base32.encode(bytes(.bounce, subject)))@\(returnAddress.domain)"
+    let name = bytes(subject.returns == 0 ? .bounce : .bounceAgain, subject)
+    return "\(returnAddress.local)+\(Base32.encode(name))@\(returnAddress.domain)"
   }
 
   /// Whose message comes back to `address`, in whatever case it is spelled; nil for a forged or a foreign one. The
@@ -85,29 +102,31 @@ public struct MailingTokens: Sendable {
       let plus = local.lastIndex(of: "+"), local.utf8.count <= 64
     else { return nil }
     guard let bytes = Base32.decode(local[local.index(after: plus)...]) else { return nil }
-    return subject(bytes, .bounce)
+    return subject(bytes, .bounce) ?? subject(bytes, .bounceAgain)
   }
 
   // MARK: Bytes
 
-  /// Mark, contact, number of the link for a click, and the code over all of them.
+  /// Mark, contact, the number of the link or of the returns where the purpose has one, and the code over all of them.
   private func bytes(_ purpose: Purpose, _ subject: Subject) -> [UInt8] {
     var bytes = subject.mark + subject.contact.bytes
     if purpose == .click { bytes += [UInt8(subject.link >> 8 & 255), UInt8(subject.link & 255)] }
+    if purpose == .bounceAgain { bytes.append(UInt8(clamping: subject.returns)) }
     return bytes + Self.code(of: bytes, purpose, key: keys[0])
   }
 
   private static func code(of bytes: [UInt8], _ purpose: Purpose, key: [UInt8]) -> ArraySlice<UInt8> {
-    HMACSHA256.code([purpose.rawValue] + bytes, key: key).prefix(codeSize)
+    HMACSHA256.code([purpose.rawValue] + bytes, key: key).prefix(purpose.codeSize)
   }
 
   private func subject(_ bytes: [UInt8], _ purpose: Purpose) -> Subject? {
-    let size = Self.markSize + 16 + (purpose == .click ? 2 : 0)
-    guard bytes.count == size + Self.codeSize else { return nil }
+    let size = Self.markSize + 16 + purpose.numberSize
+    guard bytes.count == size + purpose.codeSize else { return nil }
     let (named, code) = (Array(bytes[..<size]), Array(bytes[size...]))
     let holds = keys.contains { constantTimeEqual(Array(Self.code(of: named, purpose, key: $0)), code) }
     guard holds, let contact = ContactID(bytes: named[Self.markSize..<Self.markSize + 16]) else { return nil }
     let link = purpose == .click ? Int(named[size - 2]) << 8 | Int(named[size - 1]) : 0
-    return Subject(mark: Array(named[..<Self.markSize]), contact: contact, link: link)
+    let returns = purpose == .bounceAgain ? Int(named[size - 1]) : 0
+    return Subject(mark: Array(named[..<Self.markSize]), contact: contact, link: link, returns: returns)
   }
 }

@@ -391,13 +391,48 @@ struct RecipientRows {
       """)
   }
 
-  /// Lets those who are in one of `statuses` wait anew.
-  func retry(_ statuses: [RecipientStatus], after: ContactID, through last: ContactID) throws {
+  // MARK: Sending again
+
+  /// Lets those whom `wish` is for wait anew, as if nothing had been sent to them. What servers said last stays.
+  func retry(_ wish: MailingRetry, after: ContactID, through last: ContactID) throws {
+    let anew: SQL = """
+      r.status = 'pending', r.attempts = 0, r.due_at = NULL, r.claimed_by = NULL, r.skipped_reason = NULL,
+      r.sent_at = NULL, r.bounced_at = NULL
+      """
     try queries.run(
       """
-      UPDATE mailing_recipients SET status = 'pending', attempts = 0, due_at = NULL, claimed_by = NULL
-      WHERE \(range(after, last)) AND status IN (\(statuses.map(\.rawValue)))
+      UPDATE mailing_recipients r SET \(anew)
+      WHERE \(range(after, last)) AND r.status IN (\(wish.statuses.map(\.rawValue)))
       """)
+    for status in wish.statusesOfReachable {
+      let more: SQL = status == .bounced ? ", r.returns = LEAST(255, r.returns + 1)" : ""
+      try queries.run(
+        "UPDATE \(Self.reachable) SET \(anew)\(more) WHERE \(reachable(in: [status], after, last))")
+    }
+  }
+
+  /// Whether somebody of a stretch waits anew because the contact may get mail.
+  func hasReachable(for wish: MailingRetry, after: ContactID, through last: ContactID) throws -> Bool {
+    let statuses = wish.statusesOfReachable
+    return try queries.row(
+      """
+      SELECT 1 AS found FROM \(Self.reachable) WHERE \(reachable(in: statuses, after, last)) LIMIT 1
+      """) != nil
+  }
+
+  /// Recipients `r` with their contacts `c`. The optimizer might walk all contacts of the account, or all recipients of a
+  /// state for each stretch.
+  private static let reachable: SQL =
+    "mailing_recipients r FORCE INDEX (PRIMARY) STRAIGHT_JOIN contacts c ON c.id = r.contact_id"
+
+  /// Those of `statuses` in a stretch whose contacts may get mail now: who is there, neither bounced nor unsubscribed,
+  /// and has another address where the one of then was none.
+  private func reachable(in statuses: [RecipientStatus], _ after: ContactID, _ last: ContactID) -> SQL {
+    """
+    \(range(after, last)) AND r.status IN (\(statuses.map(\.rawValue))) AND c.account_id = \(account)
+      AND c.unsubscribed_at IS NULL AND c.bounced_at IS NULL AND NOT (r.skipped_reason <=> 'pending')
+      AND NOT (r.skipped_reason <=> 'invalid_address' AND BINARY r.email = BINARY c.email)
+    """
   }
 
   private func range(_ after: ContactID, _ last: ContactID) -> SQL {

@@ -19,6 +19,7 @@ struct SentMessage {
   /// The contact's present address.
   let presentEmail: String?
   let isUnsubscribed: Bool
+  /// Whether it came back: since it was sent for the last time, or before that where the name is of an earlier time.
   let hasBounced: Bool
 
   /// Whether what is told of `email` is true of the contact as it is now.
@@ -64,7 +65,8 @@ struct SentMessageRows {
       let row = try queries.row(
         """
         SELECT p.mailing_id, p.account_id, p.subject, COALESCE(p.from_name, a.name) AS from_name,
-          r.contact_id AS recipient, r.email, r.bounced_at IS NOT NULL AS has_bounced,
+          r.contact_id AS recipient, r.email,
+          COALESCE(r.bounced_at IS NOT NULL OR r.returns > \(subject.returns), FALSE) AS has_bounced,
           c.id AS contact_id, c.email AS present_email,
           COALESCE(c.unsubscribed_at, s.unsubscribed_at) IS NOT NULL AS is_unsubscribed
         FROM (

@@ -24,9 +24,7 @@ extension App {
     // Who came in behind a cancelling is passed over as well.
     let rows = MailingRows(account: mailing.account, queries: database)
     guard try rows.find(mailing.id)?.status == .cancelled else { return }
-    try MailingAudience(database: database).inStretches(of: mailing.id, account: mailing.account) {
-      try $0.cancel(after: $1, through: $2)
-    }
+    try MailingAudience(database: database).passOver(mailing.id, account: mailing.account)
   }
 
   /// A mailing made ready to be rendered; nil where it is gone, or can't be: then it has failed, and whose it is reads why.

@@ -80,14 +80,14 @@ package struct MailingMessage: Sendable {
       to: recipient.email, contact: recipient.contact,
       RecipientName(
         email: recipient.email, firstName: recipient.firstName, lastName: recipient.lastName,
-        fullName: recipient.fullName, company: recipient.company), at: now)
+        fullName: recipient.fullName, company: recipient.company), returns: recipient.returns, at: now)
   }
 
-  package func mail(to address: String, contact: ContactID, _ recipient: RecipientName, at now: Timestamp)
-    -> Mail?
-  {
+  package func mail(
+    to address: String, contact: ContactID, _ recipient: RecipientName, returns: Int = 0, at now: Timestamp
+  ) -> Mail? {
     guard let to = Mailbox(name: recipient.name, address: address) else { return nil }
-    let subject = MailingTokens.Subject(mark: mark, contact: contact)
+    let subject = MailingTokens.Subject(mark: mark, contact: contact, returns: returns)
     let unsubscribe = tokens.unsubscribeURL(subject)
     var values = recipient.values
     values.unsubscribeURL = unsubscribe

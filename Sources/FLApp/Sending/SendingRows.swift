@@ -16,6 +16,8 @@ package struct ClaimedRecipient: Sendable {
   package let email: String
   /// How many times it was tried, this time included.
   package let attempts: Int
+  /// How many times the message came back and was sent again before.
+  package let returns: Int
   package let firstName: String?
   package let lastName: String?
   package let fullName: String?
@@ -226,7 +228,8 @@ package struct SendingRows {
         claimed.append(
           ClaimedRecipient(
             contact: recipient.contact, email: try row["email"], attempts: recipient.attempts + 1,
-            firstName: try row["first_name"], lastName: try row["last_name"], fullName: try row["full_name"],
+            returns: recipient.returns, firstName: try row["first_name"], lastName: try row["last_name"],
+            fullName: try row["full_name"],
             company: try row["company"]))
       }
     }
@@ -254,6 +257,7 @@ package struct SendingRows {
     let contact: ContactID
     let email: String
     let attempts: Int
+    let returns: Int
   }
 
   /// The optimizer would rather sort all that wait than walk along the index that has them in order.
@@ -263,11 +267,15 @@ package struct SendingRows {
     let behind: SQL = last.map { "AND r.contact_id > \($0)" } ?? ""
     return try queries.rows(
       """
-      SELECT r.contact_id, r.email, r.attempts FROM mailing_recipients r FORCE INDEX (mailing_recipients_status)
+      SELECT r.contact_id, r.email, r.attempts, r.returns
+      FROM mailing_recipients r FORCE INDEX (mailing_recipients_status)
       WHERE r.mailing_id = \(mailing) AND r.status = 'pending' AND \(condition) \(behind)
       ORDER BY \(order) LIMIT \(count) FOR UPDATE SKIP LOCKED
       """
-    ).map { Due(contact: try $0["contact_id"], email: try $0["email"], attempts: try $0["attempts"]) }
+    ).map {
+      try Due(
+        contact: $0["contact_id"], email: $0["email"], attempts: $0["attempts"], returns: $0["returns"])
+    }
   }
 
   /// Hands the rows of contacts that went into others, while a sender had them in hand, to these, where they have none of
