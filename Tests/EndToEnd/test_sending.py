@@ -171,6 +171,12 @@ def test_what_the_server_refuses(anna, server):
     assert rows[fine["email"]]["status"] == "sent"
     assert rows[later["email"]]["status"] == "pending" and rows[later["email"]]["smtpCode"] == 452
     assert state["status"] == "sending" and state["counts"]["pending"] == 1
+    # When each was tried, and when who waits is tried again.
+    assert all(row["attemptedAt"] for row in rows.values())
+    assert rows[fine["email"]]["attemptedAt"] == rows[fine["email"]]["sentAt"]
+    tried, again = (datetime.fromisoformat(rows[later["email"]][name]) for name in ("attemptedAt", "nextAttemptAt"))
+    assert tried < again
+    assert [row["nextAttemptAt"] for row in rows.values()].count(None) == 4
 
     assert ok(anna.get(f"/api/contacts/{gone['id']}"))["isBounced"] is True
     for other in (full, later, content):

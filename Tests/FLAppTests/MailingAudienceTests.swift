@@ -349,6 +349,55 @@ import Testing
       counts.counted("pending") == 0 && counts.counted("skipped") == 2 && counts.counted("failed") == 1)
   }
 
+  @Test func theTimesOfARecipientAreTold() throws {
+    let anna = try house.account()
+    let people = try people(anna, 8)
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    #expect(anna.post(path + "/recipients", wish(contacts: people))["added"] == 8)
+    let id = try #require(MailingID(String(path.split(separator: "/")[2])))
+    func times() -> [[JSON?]] {
+      anna.get(path + "/recipients").items.map { [$0["attemptedAt"], $0["nextAttemptAt"]] }
+    }
+    #expect(times() == Array(repeating: [.null, .null], count: 8))
+    #expect(anna.post(path + "/send").status == 200)
+    try refresh(path)
+    let (database, sender) = (house.app.database, SenderID(at: .now))
+    try SendingRows(queries: database).start(id, at: .now)
+    let claim = try database.transaction {
+      try SendingRows(queries: $0).claim(10, of: id, behind: nil, by: sender, at: .now)
+    }
+    #expect(claim.recipients.count == 8)
+    let at = Timestamp(seconds: 1_900_000_000)
+    let later = at + .seconds(600)
+    let outcomes: [RecipientResult.Outcome] = [
+      .sent, .retry(at: later), .failed, .bounced, .uncertain, .released, .postponed(until: later),
+      .skipped("invalid_address"),
+    ]
+    try house.app.markRecipients(
+      zip(claim.recipients, outcomes).map {
+        RecipientResult(contact: $0.contact, outcome: $1, code: 450, reply: "words", at: at)
+      }, of: id, by: sender)
+    let (tried, next) = (JSON.string(at.description), JSON.string(later.description))
+    let expected: [[JSON?]] = [
+      [tried, .null], [tried, next], [tried, .null], [tried, .null], [tried, .null], [.null, .null],
+      [.null, next], [.null, .null],
+    ]
+    #expect(times() == expected)
+    // Nobody waits any more, and what was tried was tried.
+    #expect(anna.post(path + "/cancel")["status"] == "cancelled")
+    #expect(times() == expected.map { [$0[0], .null] })
+    _ = try database.run(
+      "UPDATE mailing_recipients SET status = 'sending', claimed_by = \(sender) WHERE mailing_id = \(id)")
+    let second = at + .seconds(60)
+    // Who would wait again of a cancelled mailing is skipped, and was tried or was not.
+    try house.app.markRecipients(
+      zip(claim.recipients, [.retry(at: later), .released] as [RecipientResult.Outcome]).map {
+        RecipientResult(contact: $0.contact, outcome: $1, at: second)
+      }, of: id, by: sender)
+    #expect(recipients(anna, path).prefix(2) == ["skipped cancelled", "skipped cancelled"])
+    #expect(times().prefix(2) == [[.string(second.description), .null], [tried, .null]])
+  }
+
   @Test func whoIsMergedWhileInHandGetsTheSecondTryAsWhoTheyAreNow() throws {
     let anna = try house.account()
     let (path, people) = try ready(anna)

@@ -9,6 +9,10 @@ struct MailingRecipient: Sendable {
   var email: String
   var status: RecipientStatus
   var attempts: Int
+  /// When it was tried for the last time; nil where it was not, or before that was noted.
+  var attemptedAt: Timestamp?
+  /// When it is tried again at the earliest; nil where it does not wait for a time.
+  var nextAttemptAt: Timestamp?
   /// What the server answered last.
   var smtpCode: Int?
   var smtpReply: String?
@@ -24,6 +28,18 @@ struct MailingRecipient: Sendable {
     [
       .init("contactId", \.contact, .id()), .init("email", \.email, .string),
       .init("status", \.status, .oneOf(RecipientStatus.self)), .init("attempts", \.attempts, .count),
+      .init(
+        "attemptedAt", \.attemptedAt,
+        Shape<Timestamp?>.optional(.timestamp).described(
+          """
+          When it was tried for the last time, whatever came of it; of an uncertain one whose sender was lost, when that \
+          was found. Null before the first time, and of mailings from before this was noted.
+          """)),
+      .init(
+        "nextAttemptAt", \.nextAttemptAt,
+        Shape<Timestamp?>.optional(.timestamp).described(
+          "Of a pending one that is put off: when it is tried at the earliest. Null where it goes out in its turn."
+        )),
       .init("smtpCode", \.smtpCode, .optional(.count)),
       .init("smtpReply", \.smtpReply, .optional(.string)),
       .init("sentAt", \.sentAt, .optional(.timestamp)), .init("openedAt", \.openedAt, .optional(.timestamp)),
@@ -72,6 +88,7 @@ extension MailingRecipient {
   init(_ row: Row) throws {
     try self.init(
       contact: row["contact_id"], email: row["email"], status: row["status"], attempts: row["attempts"],
+      attemptedAt: row["attempted_at"], nextAttemptAt: row["next_attempt_at"],
       smtpCode: row["smtp_code"], smtpReply: row["smtp_reply"], skippedReason: row["skipped_reason"],
       sentAt: row["sent_at"], openedAt: row["opened_at"], clickedAt: row["clicked_at"],
       bouncedAt: row["bounced_at"], unsubscribedAt: row["unsubscribed_at"])

@@ -80,7 +80,7 @@ struct MailingRoutes {
       Route(
         .get, "/api/mailing/{id}/recipients", "listMailingRecipients", access: .scope(.mailing),
         tag: "Mailings", summary: "List a mailing's recipients",
-        description: "Each with what became of the message, and the server's words.", Self.id, .limit,
+        description: "Each with what became of the message, when, and the server's words.", Self.id, .limit,
         .cursor,
         .query("status", Self.recipientStatus, "Recipients in this state."),
         .query("search", Self.search, "Part of the address."),

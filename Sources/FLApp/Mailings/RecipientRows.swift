@@ -50,8 +50,8 @@ struct RecipientRows {
     let more: SQL = after.map { "AND r.contact_id > \($0)" } ?? ""
     return try queries.rows(
       """
-      SELECT contact_id, email, status, attempts, smtp_code, smtp_reply, skipped_reason, sent_at, opened_at,
-        clicked_at, bounced_at, unsubscribed_at
+      SELECT contact_id, email, status, attempts, attempted_at, IF(status = 'pending', due_at, NULL) AS next_attempt_at,
+        smtp_code, smtp_reply, skipped_reason, sent_at, opened_at, clicked_at, bounced_at, unsubscribed_at
       FROM mailing_recipients r WHERE \(condition(filter)) \(more) ORDER BY r.contact_id LIMIT \(limit)
       """
     ).map(MailingRecipient.init)

@@ -52,6 +52,8 @@ package struct RecipientResult: Sendable {
   /// What a refusal says of the address that it was for; nil where there was none.
   package let refusal: Refusal?
   package let at: Timestamp
+  /// Whether the message was tried: a server was asked to take it, or was about to be.
+  fileprivate let wasTried: Bool
 
   /// An address that a server refused.
   package struct Refusal: Sendable {
@@ -68,8 +70,18 @@ package struct RecipientResult: Sendable {
     contact: ContactID, outcome: Outcome, code: Int? = nil, reply: String? = nil, refusal: Refusal? = nil,
     at: Timestamp
   ) {
+    self.init(
+      contact: contact, outcome: outcome, code: code, reply: reply, refusal: refusal, at: at,
+      wasTried: outcome.wasTried)
+  }
+
+  fileprivate init(
+    contact: ContactID, outcome: Outcome, code: Int?, reply: String?, refusal: Refusal?, at: Timestamp,
+    wasTried: Bool
+  ) {
     self.contact = contact
     self.outcome = outcome
+    self.wasTried = wasTried
     self.code = code
     // A reply is whatever a server says; what the column can't take would hold up all others.
     self.reply = reply?.cut(toScalars: 512)
@@ -342,7 +354,8 @@ package struct SendingRows {
         """
         SELECT \(result.contact) AS contact_id, \(result.outcome.status) AS status, \(result.outcome.dueAt) AS due_at,
           \(result.code) AS code, \(result.reply) AS reply, \(result.outcome.reason) AS reason,
-          \(result.at) AS at, \(result.outcome.wasTried ? 0 : 1) AS untried
+          \(result.at) AS at, \(result.outcome.countsAsAttempt ? 0 : 1) AS untried,
+          \(result.wasTried ? 1 : 0) AS tried
         """
       }
       _ = try queries.run(
@@ -351,6 +364,7 @@ package struct SendingRows {
         SET r.status = v.status, r.due_at = v.due_at, r.claimed_by = NULL, r.attempts = r.attempts - v.untried,
           r.smtp_code = COALESCE(v.code, r.smtp_code), r.smtp_reply = COALESCE(v.reply, r.smtp_reply),
           r.skipped_reason = v.reason,
+          r.attempted_at = IF(v.tried, v.at, r.attempted_at),
           r.sent_at = IF(v.status = 'sent', v.at, r.sent_at),
           r.bounced_at = IF(v.status = 'bounced', v.at, r.bounced_at)
         WHERE r.mailing_id = \(mailing) AND \(state)
@@ -418,9 +432,11 @@ package struct SendingRows {
 }
 
 extension RecipientResult {
+  /// The same of a mailing that is over; what was tried before stays so.
   fileprivate var passedOver: RecipientResult {
     RecipientResult(
-      contact: contact, outcome: .skipped("cancelled"), code: code, reply: reply, refusal: refusal, at: at)
+      contact: contact, outcome: .skipped("cancelled"), code: code, reply: reply, refusal: refusal, at: at,
+      wasTried: wasTried)
   }
 }
 
@@ -455,11 +471,19 @@ extension RecipientResult.Outcome {
     if case .skipped(let reason) = self { reason } else { nil }
   }
 
-  /// Whether the attempt counts.
-  fileprivate var wasTried: Bool {
+  /// Whether the attempt counts that began with the claim.
+  fileprivate var countsAsAttempt: Bool {
     switch self {
     case .released, .postponed: false
     default: true
+    }
+  }
+
+  /// Whether the message was tried.
+  fileprivate var wasTried: Bool {
+    switch self {
+    case .sent, .retry, .failed, .bounced, .uncertain: true
+    case .released, .postponed, .skipped: false
     }
   }
 }
