@@ -120,6 +120,8 @@ def test_who_leaves_after_the_wish_gets_nothing(anna, relay):
     rows = anna.recipients(mailing)
     assert [(rows[contact["email"]]["status"], rows[contact["email"]]["skippedReason"]) for contact in people] == [
         ("skipped", "unsubscribed"), ("skipped", "bounced"), ("sent", None)]
+    told = {entry["type"]: entry for entry in anna.pages(f"/api/contacts/{bob['id']}/timeline")}
+    assert told["mailing.skipped"]["reason"] == "unsubscribed" and "mailing.bounced" not in told
     # Bob is back, and gets it when he is named; Eve's address is still none.
     ok(anna.patch(f"/api/contacts/{bob['id']}", {"isUnsubscribed": False}))
     ok(anna.post(f"/api/mailing/{mailing['id']}/retry", {"includeSkipped": True}))

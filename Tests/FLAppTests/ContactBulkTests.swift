@@ -253,4 +253,101 @@ import Testing
       anna.get(path + "&cursor=WyIiLCIiLCIwMTlhMDAwMC0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDAiXQ").status == 422)
     #expect(try house.account().get(path).status == 404)
   }
+
+  /// A mailing of `account` to `contact`, begun and ended at given times, whose row has these columns beside.
+  private func mailed(
+    _ account: AccountID, _ contact: ContactID, _ subject: String, started: String? = "2030-02-01",
+    finished: String? = "2030-02-02", _ columns: SQL
+  ) throws {
+    let mailing = ID<ContactEvent>(at: .now)
+    try insert(mailing, subject, account)
+    try house.app.database.run(
+      "UPDATE mailings SET started_at = \(started), finished_at = \(finished) WHERE id = \(mailing)")
+    try house.app.database.run(
+      "INSERT INTO mailing_recipients SET mailing_id = \(mailing), contact_id = \(contact), email = 'x', \(columns)"
+    )
+  }
+
+  @Test func theTimelineTellsWhatBecameOfEachMessage() throws {
+    let anna = try house.account()
+    let account = try account(of: anna)
+    let contact = try anna.contact()
+    let id = try #require(ContactID(try contact.string("id")))
+    let hour: SQL = "'2030-03-01 10:00:00'"
+    // What was tried has its time; what was tried before that was noted has the mailing's.
+    try mailed(account, id, "no", "status = 'failed', smtp_reply = '554 no', attempted_at = \(hour)")
+    try mailed(account, id, "no, once", "status = 'failed', smtp_reply = '554 no'")
+    try mailed(account, id, "who knows", "status = 'uncertain', smtp_reply = 'lost', attempted_at = \(hour)")
+    try mailed(
+      account, id, "who knew", finished: nil, "status = 'uncertain', smtp_reply = 'lost once'")
+    try mailed(account, id, "left", "status = 'skipped', skipped_reason = 'unsubscribed'")
+    try mailed(
+      account, id, "left since",
+      "status = 'skipped', skipped_reason = 'unsubscribed', attempted_at = \(hour)")
+    try mailed(
+      account, id, "over", started: nil, "status = 'skipped', skipped_reason = 'cancelled'")
+    try mailed(
+      account, id, "over halfway",
+      "status = 'skipped', skipped_reason = 'cancelled', attempted_at = \(hour)")
+    try mailed(
+      account, id, "back",
+      "status = 'bounced', smtp_reply = '550 gone', sent_at = '2030-01-01', bounced_at = '2030-01-03'")
+    try mailed(
+      account, id, "farewell", "status = 'sent', sent_at = '2030-01-02', unsubscribed_at = '2030-01-04'")
+    // Nothing has happened yet with what waits, and with drafts.
+    try mailed(account, id, "waits", "status = 'pending', attempted_at = \(hour)")
+    try mailed(
+      account, id, "draft", started: nil, finished: nil, "status = 'skipped', skipped_reason = 'bounced'")
+    let group = ContactGroupID(at: .now)
+    for statement: SQL in [
+      """
+      INSERT INTO contact_groups (id, account_id, name, created_at, updated_at)
+      VALUES (\(group), \(account), 'Club', NOW(), NOW())
+      """,
+      """
+      INSERT INTO contact_group_members (group_id, contact_id, status, added_at, confirmed_at)
+      VALUES (\(group), \(id), 'confirmed', '2030-01-05', '2030-01-06')
+      """,
+      """
+      UPDATE contacts SET created_at = '2029-01-01', bounced_at = '2030-01-07', bounce_reason = '550 gone'
+      WHERE id = \(id)
+      """,
+    ] { try house.app.database.run(statement) }
+
+    let expected = [
+      "2030-03-01T10:00:00Z mailing.failed no: 554 no",
+      "2030-03-01T10:00:00Z mailing.skipped left since: unsubscribed",
+      "2030-03-01T10:00:00Z mailing.uncertain who knows: lost",
+      "2030-02-02T00:00:00Z mailing.failed no, once: 554 no",
+      "2030-02-02T00:00:00Z mailing.skipped over: cancelled",
+      "2030-02-02T00:00:00Z mailing.skipped over halfway: cancelled",
+      "2030-02-01T00:00:00Z mailing.skipped left: unsubscribed",
+      "2030-02-01T00:00:00Z mailing.uncertain who knew: lost once",
+      "2030-01-07T00:00:00Z contact.bounced -: 550 gone",
+      "2030-01-06T00:00:00Z group.confirmed Club: -", "2030-01-05T00:00:00Z group.added Club: -",
+      "2030-01-04T00:00:00Z mailing.unsubscribed farewell: -",
+      "2030-01-03T00:00:00Z mailing.bounced back: 550 gone",
+      "2030-01-02T00:00:00Z mailing.sent farewell: -", "2030-01-01T00:00:00Z mailing.sent back: -",
+      "2029-01-01T00:00:00Z contact.created -: -",
+    ]
+    // Page by page, of any size, it is the same.
+    for limit in [1, 2, 4, 100] {
+      var seen: [String] = []
+      var cursor = ""
+      repeat {
+        let page = anna.get("/api/contacts/\(id)/timeline?limit=\(limit)\(cursor)")
+        #expect(page["total"] == .integer(Int64(expected.count)), "\(page)")
+        seen += page.items.map(Self.words)
+        cursor = page["nextCursor"]?.string.map { "&cursor=" + $0 } ?? ""
+      } while !cursor.isEmpty && seen.count < 50
+      #expect(seen == expected, "\(limit)")
+    }
+  }
+
+  /// An event in words: when, what, about what, why.
+  private static func words(_ event: JSON) -> String {
+    let about = event["mailing"]?["subject"]?.string ?? event["group"]?["name"]?.string ?? "-"
+    let (at, type) = (event["at"]?.string ?? "", event["type"]?.string ?? "")
+    return "\(at) \(type) \(about): \(event["reason"]?.string ?? "-")"
+  }
 }

@@ -17,6 +17,8 @@ struct ContactEvent: Sendable {
     case clicked = "mailing.clicked"
     case mailBounced = "mailing.bounced"
     case failed = "mailing.failed"
+    case uncertain = "mailing.uncertain"
+    case skipped = "mailing.skipped"
     case mailUnsubscribed = "mailing.unsubscribed"
   }
 
@@ -119,6 +121,14 @@ struct ContactTimeline {
         kind: kind, time: time, id: "m.id", text: "m.subject", reason: reason,
         from: "\(mails) AND \(condition)")
     }
+    // What was tried before that was noted has no time but the mailing's.
+    let ended: SQL = "COALESCE(r.attempted_at, r.sent_at, m.finished_at, m.started_at)"
+    // Nobody notes when a recipient was passed over: that was when the mailing was cancelled, or when it began, or went
+    // on behind the last try. One that has not begun has passed over nobody yet.
+    let passedOver: SQL = """
+      IF(r.skipped_reason = 'cancelled', COALESCE(m.finished_at, r.attempted_at, m.started_at),
+        COALESCE(r.attempted_at, m.started_at, m.finished_at))
+      """
     return [
       Source(kind: .created, time: "c.created_at", id: "c.id", from: own),
       Source(
@@ -131,9 +141,9 @@ struct ContactTimeline {
       Source(kind: .confirmed, time: "m.confirmed_at", id: "g.id", text: "g.name", from: members),
       mailing(.sent, "r.sent_at"), mailing(.opened, "r.opened_at"), mailing(.clicked, "r.clicked_at"),
       mailing(.mailBounced, "r.bounced_at", reason: "r.smtp_reply"),
-      mailing(
-        .failed, "COALESCE(r.sent_at, m.finished_at, m.started_at)", reason: "r.smtp_reply",
-        "r.status = 'failed'"),
+      mailing(.failed, ended, reason: "r.smtp_reply", "r.status = 'failed'"),
+      mailing(.uncertain, ended, reason: "r.smtp_reply", "r.status = 'uncertain'"),
+      mailing(.skipped, passedOver, reason: "r.skipped_reason", "r.status = 'skipped'"),
       mailing(.mailUnsubscribed, "r.unsubscribed_at"),
     ]
   }
