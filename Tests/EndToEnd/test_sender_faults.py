@@ -1,16 +1,21 @@
 """What becomes of mailings when things break: senders that are killed, servers that misbehave, a database that goes."""
 
 import collections
+import contextlib
 import os
+import pty
 import random
+import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
 from actors import ok
+from house import BINARIES
 from mailserver import MailServer, Sink
 from processes import free_port, wait_until
 
@@ -328,6 +333,28 @@ def test_limits_by_the_minute_hold_over_senders(anna, post_house):
         assert len(server.taken) == 25
 
 
+def test_limits_of_each_account_hold_over_senders(anna, post_house):
+    """Each is stopped at its own limit, and what one account sends counts for no other."""
+    bob, eve = post_house.account("Bob"), post_house.account("Eve")
+    with CountingServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url, FL_SMTP_ACCOUNT_PER_MINUTE="25")
+        mailings = [(owner, *start_mailing(owner, count)) for owner, count in ((anna, 80), (bob, 60), (eve, 7))]
+        _, second = start_mailing(anna, 40)
+        wait_until(lambda: time.time() % 60 < 30, seconds=35, what="a minute that is not about to end")
+        began = int(time.time() // 60)
+        senders = [post_house.start_sender(10) for _ in range(2)]
+        wait_until(lambda: not any(sender.runs for sender in senders), seconds=60, what="the end of both")
+        assert int(time.time() // 60) == began
+        owners = {address: owner.name for owner, _, addresses in mailings for address in addresses}
+        owners.update(dict.fromkeys(second, anna.name))
+        assert collections.Counter(owners[address] for address in server.taken) == {"Anna": 25, "Bob": 25, "Eve": 7}
+        assert len(set(server.taken)) == len(server.taken)
+        assert [anna.mailing_now(mailings[0][1])["status"], eve.mailing_now(mailings[2][1])["status"]] == [
+            "sending", "sent"]
+        waiting = [row for row in bob.recipients(mailings[1][1]).values() if row["status"] == "pending"]
+        assert len(waiting) == 35 and not any(row["attempts"] for row in waiting), "nobody's attempt"
+
+
 def test_limits_of_a_domain(anna, post_house):
     with CountingServer() as server:
         post_house.change_settings(FL_SMTP_URL=server.url, FL_SMTP_DOMAIN_PER_MINUTE="7")
@@ -511,3 +538,47 @@ def test_a_server_that_starts_anew_is_found_again_soon(anna, post_house):
         _, addresses = start_mailing(anna, 20)
         post_house.run_sender(25)
         assert broken and sorted(server.taken) == sorted(addresses)
+
+
+PROGRESS = re.compile(rb"\r(\d+) messages sent, (\d+) a second, (\d+) s ")
+
+
+def watch_sender(house, stderr):
+    """A run of the sender whose standard error is `stderr`."""
+    return subprocess.Popen(
+        [os.path.join(BINARIES, "fastlinkit-sender"), "--max-seconds", "60"], stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=stderr, env=house.environment(), cwd=house.directory)
+
+
+def test_a_terminal_is_shown_how_far_it_has_come(anna, post_house):
+    with CountingServer(pause=0.1) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 60)
+        terminal, end = pty.openpty()
+        try:
+            sender = watch_sender(post_house, end)
+        finally:
+            os.close(end)
+        shown = b""
+        # Reading fails when the last one who had the terminal open is gone.
+        with open(terminal, "rb", buffering=0) as reader, contextlib.suppress(OSError):
+            while some := reader.read(4096):
+                shown += some
+        assert sender.wait(60) == 0
+        assert sorted(server.taken) == sorted(addresses) and anna.mailing_now(mailing)["status"] == "sent"
+    lines = [tuple(map(int, numbers)) for numbers in PROGRESS.findall(shown)]
+    counts, rates, _ = zip(*lines)
+    assert len(lines) >= 3 and list(counts) == sorted(counts) and counts[0] < counts[-1] <= 60, shown
+    assert max(rates) > 0
+    # It is one line, which ends when the sender does.
+    assert shown.endswith(b"\n") and b"\n" not in shown[shown.index(b"\r"):shown.rindex(b" messages sent")], shown
+
+
+def test_a_pipe_is_shown_no_progress(anna, post_house):
+    with CountingServer(pause=0.1) as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        _, addresses = start_mailing(anna, 20)
+        sender = watch_sender(post_house, subprocess.PIPE)
+        said = sender.communicate(timeout=90)[1]
+        assert sender.returncode == 0 and sorted(server.taken) == sorted(addresses)
+    assert b"\r" not in said and b"messages sent" not in said, said
