@@ -13,6 +13,7 @@ import Testing
     let database = house.app.database
     let group = ID<ContactMembership>(at: .now)
     let tag = TagID(at: .now)
+    let under = Self.underWay
     for statement: SQL in [
       """
       INSERT INTO accounts (id, email, email_key, name, password_hash, plan, created_at, updated_at)
@@ -75,12 +76,28 @@ import Testing
       JOIN (SELECT id FROM contacts WHERE account_id = \(account) ORDER BY id LIMIT 20) c
       """,
       """
-      ANALYZE TABLE contacts, contact_words, contact_phones, contact_addresses, contact_websites, contact_notes, contact_tags, contact_groups,
+      INSERT INTO mailings (id, account_id, mark, subject, html_body, status, prepared_at, created_at, updated_at)
+      VALUES (\(under), \(account), UNHEX('AAAAAAAAAA'), 'x', '', 'sending', NOW(), NOW(), NOW())
+      """,
+      "INSERT INTO mailing_sources (mailing_id, kind, source_id) VALUES (\(under), 'group', \(group)), (\(under), 'tag', \(tag))",
+      """
+      INSERT INTO mailing_recipients (mailing_id, contact_id, email, status, sent_at)
+      SELECT \(under), id, 'x', IF(id <= UNHEX(LPAD(HEX(20), 32, '0')), 'pending', 'sent'), NOW() FROM contacts
+      """,
+      """
+      INSERT INTO contact_aliases (id, account_id, contact_id, created_at)
+      SELECT UNHEX(LPAD(HEX(100000 + seq), 32, '0')), \(account), UNHEX(LPAD(HEX(seq), 32, '0')), NOW()
+      FROM seq_1_to_20000
+      """,
+      """
+      ANALYZE TABLE contact_aliases, mailing_sources, contacts, contact_words, contact_phones, contact_addresses, contact_websites, contact_notes, contact_tags, contact_groups,
         contact_group_members, mailings, mailing_recipients, tags
       """,
     ] { _ = try database.rows(statement) }
     return (house, account, group)
   }
+  /// A mailing to 20,000, of whom twenty wait; their addresses are others since.
+  private static let underWay = MailingID(at: .now)
   let house: House
   let account: AccountID
   let group: ID<ContactMembership>
@@ -169,6 +186,14 @@ import Testing
       let events = try timeline.events(behind: nil, limit: 26)
       #expect(events.count == 26)
       _ = try (timeline.events(behind: events.last?.place, limit: 26), timeline.count())
+    }
+  }
+
+  @Test func aClaimLooksAtItsContactsAlone() throws {
+    try expectIndexes { listener in
+      let claim = try SendingRows(queries: listener).claim(
+        20, of: Self.underWay, behind: nil, by: SenderID(at: .now), at: .now)
+      #expect(claim.found == 20 && claim.recipients.count == 20)
     }
   }
 

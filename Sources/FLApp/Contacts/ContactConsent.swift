@@ -122,7 +122,7 @@ struct ContactConsent {
 
   /// Follows a contact to another address: an unsubscribe is the person's and goes along (and stays at the old address),
   /// a bounce is the old address's, and so is what was confirmed by a mail to it: in groups with double opt-in the
-  /// contact waits again.
+  /// contact waits again. Of mailings under way that is seen when the message is claimed (`SendingRows.claim`).
   func moved(_ id: ContactID) throws {
     try queries.run(
       """

@@ -55,7 +55,7 @@ extension ContactService {
       try unite(\.notes, of: kept, gone, on: connection)
       let names = gone.flatMap(\.tags).map { TagName(text: $0) }
       try TagRows(account: account, queries: connection).changing(id) { try $0.add(names, to: id, at: now) }
-      try rows.moveHistory(of: gone.map(\.id), to: kept)
+      try rows.moveHistory(of: gone.map(\.id), to: id)
       if gone.contains(where: { $0.unsubscribedAt != nil }) {
         try ContactConsent(account: account, queries: connection).unsubscribe([id], reason: .merge, at: now)
       }
@@ -121,20 +121,20 @@ extension ContactRows {
 
   /// Moves groups and the history of mailings to `kept`, where it has none of its own there. Nobody has confirmed for the
   /// address of `kept` what was confirmed for another: in groups with double opt-in it waits.
-  fileprivate func moveHistory(of gone: [ContactID], to kept: Contact) throws {
+  fileprivate func moveHistory(of gone: [ContactID], to kept: ContactID) throws {
     try queries.run(
       """
       INSERT IGNORE INTO contact_group_members (group_id, contact_id, status, added_at, confirmed_at)
-      SELECT m.group_id, \(kept.id), IF(g.require_double_opt_in, 'pending', m.status), m.added_at,
+      SELECT m.group_id, \(kept), IF(g.require_double_opt_in, 'pending', m.status), m.added_at,
         IF(g.require_double_opt_in, NULL, m.confirmed_at)
       FROM contact_group_members m JOIN contact_groups g ON g.id = m.group_id
       WHERE m.contact_id IN (\(gone)) ORDER BY m.status, m.added_at
       """)
-    // What a sender has in hand it will look for where it found it.
+    // What a sender has in hand it will look for where it found it. What waits keeps its address until a sender takes it:
+    // by that it sees that another one has confirmed nothing.
     try queries.run(
       """
-      UPDATE IGNORE mailing_recipients
-      SET email = IF(status = 'pending', \(kept.email), email), contact_id = \(kept.id)
+      UPDATE IGNORE mailing_recipients SET contact_id = \(kept)
       WHERE contact_id IN (\(gone)) AND status <> 'sending'
       """)
   }

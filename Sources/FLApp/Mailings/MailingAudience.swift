@@ -284,8 +284,10 @@ public struct MailingAudience: Sendable {
       }
     }
     try inStretches(of: mailing.id, account: mailing.account, progress: progress) { rows, after, last in
-      try rows.removeStrays(after: after, through: last)
+      // The addresses first: who gets another one behind that is seen when the message is claimed, and who has got one
+      // before that has confirmed nothing is a stray.
       try rows.reconsider(after: after, through: last)
+      try rows.removeStrays(after: after, through: last)
     }
     try MailingRows(account: mailing.account, queries: database).markPrepared(mailing.id, at: now)
   }

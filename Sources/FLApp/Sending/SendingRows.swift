@@ -209,7 +209,8 @@ package struct SendingRows {
   }
 
   /// Takes up to `count` recipients of a mailing that are due, behind `last`, for `sender`: their rows say so, and no
-  /// other sender takes them. Who must not get mail is marked as skipped. In a transaction.
+  /// other sender takes them. Who must not get mail is marked as skipped: who has unsubscribed,
+  /// bounced or gone, and who has an address now that confirmed nothing. In a transaction.
   ///
   /// Nothing is taken of a mailing that was paused or cancelled meanwhile.
   package func claim(
@@ -225,27 +226,8 @@ package struct SendingRows {
         count - due.count, of: mailing, "r.due_at <= \(now)", in: "r.due_at, r.contact_id", behind: nil)
     }
     guard !due.isEmpty else { return Claim() }
-    let found = due.count
-    let contacts = try contacts(due.map(\.contact))
-    let moved = try follow(due.map(\.contact).filter { contacts[$0] == nil }, of: mailing)
-    due.removeAll { moved.contains($0.contact) }
-    var claimed: [ClaimedRecipient] = []
-    var skipped: [RecipientResult] = []
-    for recipient in due {
-      switch contacts[recipient.contact] {
-      case nil: skipped.append(.init(contact: recipient.contact, outcome: .skipped("deleted"), at: now))
-      case .closed(let reason)?:
-        skipped.append(.init(contact: recipient.contact, outcome: .skipped(reason), at: now))
-      case .open(let row)?:
-        claimed.append(
-          ClaimedRecipient(
-            contact: recipient.contact, email: try row["email"], attempts: recipient.attempts + 1,
-            returns: recipient.returns, firstName: try row["first_name"], lastName: try row["last_name"],
-            fullName: try row["full_name"],
-            company: try row["company"]))
-      }
-    }
-    for some in claimed.map(\.contact).chunks(of: 512) {
+    let verdicts = try verdicts(due, of: mailing, at: now)
+    for some in verdicts.claimed.map(\.contact).chunks(of: 512) {
       _ = try queries.run(
         """
         UPDATE mailing_recipients SET status = 'sending', claimed_by = \(sender), attempts = attempts + 1, due_at = NULL
@@ -254,22 +236,87 @@ package struct SendingRows {
     }
     // Who has changed the address since.
     let addresses = Dictionary(due.map { ($0.contact, $0.email) }) { first, _ in first }
-    for recipient in claimed where addresses[recipient.contact] != recipient.email {
+    for recipient in verdicts.claimed where addresses[recipient.contact] != recipient.email {
       _ = try queries.run(
         """
         UPDATE mailing_recipients SET email = \(recipient.email)
         WHERE mailing_id = \(mailing) AND contact_id = \(recipient.contact)
         """)
     }
-    try mark(skipped, of: mailing, from: "r.status = 'pending'")
-    return Claim(recipients: claimed, last: next, found: found)
+    try mark(
+      verdicts.skipped.map { .init(contact: $0, outcome: .skipped($1), at: now) }, of: mailing,
+      from: "r.status = 'pending'")
+    return Claim(recipients: verdicts.claimed, last: next, found: due.count)
+  }
+
+  /// What is to be done with those who are due.
+  private struct Verdicts {
+    var claimed: [ClaimedRecipient] = []
+    var skipped: [(contact: ContactID, reason: String)] = []
+  }
+
+  /// Looks at the contacts as they are now, whatever they were when the recipients were settled.
+  private func verdicts(_ due: [Due], of mailing: MailingID, at now: Timestamp) throws -> Verdicts {
+    let contacts = try contacts(due.map(\.contact))
+    let moved = try follow(due.map(\.contact).filter { contacts[$0] == nil }, of: mailing)
+    let strangers = try strangers(among: due, contacts, of: mailing)
+    var verdicts = Verdicts()
+    for recipient in due where !moved.contains(recipient.contact) {
+      switch contacts[recipient.contact] {
+      case nil: verdicts.skipped.append((recipient.contact, "deleted"))
+      case .closed(let reason)?: verdicts.skipped.append((recipient.contact, reason))
+      case .open? where strangers.contains(recipient.contact):
+        verdicts.skipped.append((recipient.contact, "pending"))
+      case .open(let row)?:
+        verdicts.claimed.append(
+          ClaimedRecipient(
+            contact: recipient.contact, email: try row["email"], attempts: recipient.attempts + 1,
+            returns: recipient.returns, firstName: try row["first_name"], lastName: try row["last_name"],
+            fullName: try row["full_name"],
+            company: try row["company"]))
+      }
+    }
+    return verdicts
+  }
+
+  /// Who of those that are due has got another address since it was settled that they are recipients, and is one by
+  /// nothing that holds for it: what was confirmed in a group with double opt-in was so for the address of then.
+  ///
+  /// The row keeps the address that it was settled for until a claim takes over another one here; whatever changes a
+  /// contact's address, or hands a row to another contact, must leave it so.
+  private func strangers(among due: [Due], _ contacts: [ContactID: Addressee], of mailing: MailingID) throws
+    -> Set<ContactID>
+  {
+    let changed = try due.filter { recipient in
+      guard case .open(let row)? = contacts[recipient.contact] else { return false }
+      let email: String = try row["email"]
+      return !recipient.isExplicit && email.lowercased() != recipient.email.lowercased()
+    }.map(\.contact)
+    var strangers = Set(changed)
+    for some in changed.chunks(of: 512) {
+      // From the contacts to their few groups and tags: a group may have a million members.
+      let held = try queries.rows(
+        """
+        SELECT g.contact_id FROM contact_group_members g STRAIGHT_JOIN mailing_sources s
+          ON s.mailing_id = \(mailing) AND s.kind = 'group' AND s.source_id = g.group_id
+        WHERE g.contact_id IN (\(some)) AND g.status = 'confirmed'
+        UNION SELECT t.contact_id FROM contact_tags t STRAIGHT_JOIN mailing_sources s
+          ON s.mailing_id = \(mailing) AND s.kind = 'tag' AND s.source_id = t.tag_id
+        WHERE t.contact_id IN (\(some))
+        """)
+      for row in held { strangers.remove(try row["contact_id"]) }
+    }
+    return strangers
   }
 
   private struct Due {
     let contact: ContactID
+    /// For which it was settled that the contact is a recipient.
     let email: String
     let attempts: Int
     let returns: Int
+    /// Whether the contact was added by itself.
+    let isExplicit: Bool
   }
 
   /// The optimizer would rather sort all that wait than walk along the index that has them in order.
@@ -279,19 +326,20 @@ package struct SendingRows {
     let behind: SQL = last.map { "AND r.contact_id > \($0)" } ?? ""
     return try queries.rows(
       """
-      SELECT r.contact_id, r.email, r.attempts, r.returns
+      SELECT r.contact_id, r.email, r.attempts, r.returns, r.is_explicit
       FROM mailing_recipients r FORCE INDEX (mailing_recipients_status)
       WHERE r.mailing_id = \(mailing) AND r.status = 'pending' AND \(condition) \(behind)
       ORDER BY \(order) LIMIT \(count) FOR UPDATE SKIP LOCKED
       """
     ).map {
       try Due(
-        contact: $0["contact_id"], email: $0["email"], attempts: $0["attempts"], returns: $0["returns"])
+        contact: $0["contact_id"], email: $0["email"], attempts: $0["attempts"], returns: $0["returns"],
+        isExplicit: $0["is_explicit"])
     }
   }
 
   /// Hands the rows of contacts that went into others, while a sender had them in hand, to these, where they have none of
-  /// their own; answers whose they were. They wait there.
+  /// their own; answers whose they were. They wait there, with the address that they had.
   private func follow(_ gone: [ContactID], of mailing: MailingID) throws -> Set<ContactID> {
     guard !gone.isEmpty else { return [] }
     let merged: [ContactID] = try queries.rows(
