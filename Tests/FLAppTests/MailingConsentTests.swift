@@ -186,4 +186,83 @@ import Testing
     #expect(try mailing.claim() == ["stays@example.org"])
     #expect(mailing.fates == ["stays@example.org sending"])
   }
+
+  // MARK: Whoever is one person gets one message
+
+  /// A mailing to contacts of these names, in this order, all of whom a sender has in hand.
+  private func inHand(_ owner: Client, _ names: [String]) throws -> (mailing: UnderWay, people: [String]) {
+    let people = try names.map { try owner.contact("\($0)@example.org") }
+    let mailing = try begin(try draft(owner, contacts: people), of: owner)
+    #expect(try mailing.claim().count == names.count)
+    return (mailing, people)
+  }
+
+  @Test func whoHasTheMessageByAContactThatIsGoneGetsNoSecondOne() throws {
+    let anna = try house.account()
+    let (mailing, people) = try inHand(anna, ["sent", "waits", "doubtful", "waits-too"])
+    try mailing.mark([people[0]], .sent)
+    try mailing.mark([people[2]], .uncertain)
+    try mailing.mark([people[1], people[3]], .released)
+    merge(anna, [people[0]], into: people[1])
+    merge(anna, [people[2]], into: people[3])
+    #expect(try mailing.claim() == [])
+    #expect(
+      mailing.fates == [
+        "sent@example.org sent", "waits@example.org skipped merged", "doubtful@example.org uncertain",
+        "waits-too@example.org skipped merged",
+      ])
+  }
+
+  @Test func whoHasTheMessageGetsNoneAgainByARetry() throws {
+    let anna = try house.account()
+    let (mailing, people) = try inHand(anna, ["failed", "sent"])
+    try mailing.mark([people[0]], .failed)
+    try mailing.mark([people[1]], .sent)
+    merge(anna, [people[1]], into: people[0])
+    #expect(try house.app.finishMailing(mailing.id, at: .now))
+    #expect(anna.post(mailing.path + "/retry").status == 200)
+    try SendingRows(queries: house.app.database).start(mailing.id, at: .now)
+    #expect(try mailing.claim() == [])
+    #expect(mailing.fates == ["failed@example.org skipped merged", "sent@example.org sent"])
+  }
+
+  @Test func ofSeveralContactsThatBecomeOneWhatWasSentCounts() throws {
+    let anna = try house.account()
+    let (mailing, people) = try inHand(anna, ["waits", "failed", "sent"])
+    let kept = try anna.contact("kept@example.org")
+    try mailing.mark([people[0]], .released)
+    try mailing.mark([people[1]], .failed)
+    try mailing.mark([people[2]], .sent)
+    merge(anna, people, into: kept)
+    #expect(try mailing.claim() == [])
+    #expect(
+      mailing.fates == [
+        "waits@example.org skipped merged", "failed@example.org failed", "sent@example.org sent",
+      ])
+    let items = anna.get(mailing.path + "/recipients?search=sent").items
+    #expect(JSON.texts(items, "contactId") == [kept])
+  }
+
+  @Test func whoMayGetItByAMessageInHandWaitsForWhatBecomesOfThat() throws {
+    let anna = try house.account()
+    let names = ["arrives", "comes-back", "bounces"]
+    let (mailing, people) = try inHand(anna, names + names.map { "waits-" + $0 })
+    try mailing.mark(Array(people[3...]), .released)
+    for index in 0...2 { merge(anna, [people[index]], into: people[index + 3]) }
+    #expect(try mailing.claim() == [])
+    #expect(try mailing.claim() == [])
+    try mailing.mark([people[0]], .sent)
+    try mailing.mark([people[1]], .retry(at: .now))
+    try mailing.mark([people[2]], .bounced)
+    // What came back goes into the row of who is there.
+    #expect(try mailing.claim() == [])
+    let taken = try mailing.claim(in: 61)
+    #expect(Set(taken) == ["waits-comes-back@example.org", "waits-bounces@example.org"])
+    #expect(
+      mailing.fates == [
+        "arrives@example.org sent", "waits-arrives@example.org skipped merged",
+        "comes-back@example.org skipped merged", "waits-comes-back@example.org sending",
+        "bounces@example.org bounced", "waits-bounces@example.org sending",
+      ])
+  }
 }

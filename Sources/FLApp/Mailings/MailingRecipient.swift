@@ -80,8 +80,10 @@ public enum SkippedReason: String, Sendable, CaseIterable, SQLConvertible {
   case cancelled
   /// No mail can be sent to the address.
   case invalidAddress = "invalid_address"
-  /// The contact has not confirmed a membership.
+  /// The contact has not confirmed a membership, or not for the address that it has now.
   case pending
+  /// The person has the message, or waits for it, by another contact that is the same one now.
+  case merged
 }
 
 extension MailingRecipient {

@@ -210,7 +210,8 @@ package struct SendingRows {
 
   /// Takes up to `count` recipients of a mailing that are due, behind `last`, for `sender`: their rows say so, and no
   /// other sender takes them. Who must not get mail is marked as skipped: who has unsubscribed,
-  /// bounced or gone, and who has an address now that confirmed nothing. In a transaction.
+  /// bounced or gone, who has an address now that confirmed nothing, and who has the message by a contact that went
+  /// into this one. In a transaction.
   ///
   /// Nothing is taken of a mailing that was paused or cancelled meanwhile.
   package func claim(
@@ -243,6 +244,13 @@ package struct SendingRows {
         WHERE mailing_id = \(mailing) AND contact_id = \(recipient.contact)
         """)
     }
+    if !verdicts.later.isEmpty {
+      _ = try queries.run(
+        """
+        UPDATE mailing_recipients SET due_at = \(now + .seconds(60))
+        WHERE mailing_id = \(mailing) AND contact_id IN (\(verdicts.later))
+        """)
+    }
     try mark(
       verdicts.skipped.map { .init(contact: $0, outcome: .skipped($1), at: now) }, of: mailing,
       from: "r.status = 'pending'")
@@ -253,17 +261,22 @@ package struct SendingRows {
   private struct Verdicts {
     var claimed: [ClaimedRecipient] = []
     var skipped: [(contact: ContactID, reason: String)] = []
+    /// Who is asked about again in a minute.
+    var later: [ContactID] = []
   }
 
   /// Looks at the contacts as they are now, whatever they were when the recipients were settled.
   private func verdicts(_ due: [Due], of mailing: MailingID, at now: Timestamp) throws -> Verdicts {
-    let contacts = try contacts(due.map(\.contact))
-    let moved = try follow(due.map(\.contact).filter { contacts[$0] == nil }, of: mailing)
+    let contacts = try contacts(due.map(\.contact), of: mailing)
+    let merged = try follow(due.map(\.contact).filter { contacts[$0] == nil }, of: mailing)
     let strangers = try strangers(among: due, contacts, of: mailing)
     var verdicts = Verdicts()
-    for recipient in due where !moved.contains(recipient.contact) {
+    for recipient in due where !merged.moved.contains(recipient.contact) {
       switch contacts[recipient.contact] {
-      case nil: verdicts.skipped.append((recipient.contact, "deleted"))
+      case nil:
+        verdicts.skipped.append(
+          (recipient.contact, merged.left.contains(recipient.contact) ? "merged" : "deleted"))
+      case .inHand?: verdicts.later.append(recipient.contact)
       case .closed(let reason)?: verdicts.skipped.append((recipient.contact, reason))
       case .open? where strangers.contains(recipient.contact):
         verdicts.skipped.append((recipient.contact, "pending"))
@@ -339,13 +352,15 @@ package struct SendingRows {
   }
 
   /// Hands the rows of contacts that went into others, while a sender had them in hand, to these, where they have none of
-  /// their own; answers whose they were. They wait there, with the address that they had.
-  private func follow(_ gone: [ContactID], of mailing: MailingID) throws -> Set<ContactID> {
-    guard !gone.isEmpty else { return [] }
+  /// their own; answers whose they were. They wait there, with the address that they had. Those of others are left.
+  private func follow(_ gone: [ContactID], of mailing: MailingID) throws -> (
+    moved: Set<ContactID>, left: Set<ContactID>
+  ) {
+    guard !gone.isEmpty else { return ([], []) }
     let merged: [ContactID] = try queries.rows(
       "SELECT g.id FROM contact_aliases g JOIN contacts c ON c.id = g.contact_id WHERE g.id IN (\(gone))"
     ).map { try $0["id"] }
-    guard !merged.isEmpty else { return [] }
+    guard !merged.isEmpty else { return ([], []) }
     try queries.run(
       """
       UPDATE IGNORE mailing_recipients r JOIN contact_aliases g ON g.id = r.contact_id
@@ -354,29 +369,33 @@ package struct SendingRows {
     let left: [ContactID] = try queries.rows(
       "SELECT contact_id FROM mailing_recipients WHERE mailing_id = \(mailing) AND contact_id IN (\(merged))"
     ).map { try $0["contact_id"] }
-    return Set(merged).subtracting(left)
+    return (Set(merged).subtracting(left), Set(left))
   }
 
-  private enum Addressee {
+  fileprivate enum Addressee {
     case open(Row)
+    /// Gets no message, for this reason.
     case closed(String)
+    /// A sender has a message in hand to somebody who is this contact now.
+    case inHand
   }
 
-  private func contacts(_ ids: [ContactID]) throws -> [ContactID: Addressee] {
+  private func contacts(_ ids: [ContactID], of mailing: MailingID) throws -> [ContactID: Addressee] {
     var found: [ContactID: Addressee] = [:]
     for some in ids.chunks(of: 512) {
+      // Whoever went into the contact may have the message: a row that could not go along still says so. The optimizer
+      // would rather walk all that were sent.
       let rows = try queries.rows(
         """
-        SELECT id, email, first_name, last_name, full_name, company,
-          bounced_at IS NOT NULL AS is_bounced, unsubscribed_at IS NOT NULL AS is_unsubscribed
-        FROM contacts WHERE id IN (\(some))
+        SELECT c.id, c.email, c.first_name, c.last_name, c.full_name, c.company,
+          c.bounced_at IS NOT NULL AS is_bounced, c.unsubscribed_at IS NOT NULL AS is_unsubscribed, (
+            SELECT MAX(IF(o.status = 'sending', 1, 2))
+            FROM contact_aliases g STRAIGHT_JOIN mailing_recipients o FORCE INDEX (PRIMARY)
+              ON o.mailing_id = \(mailing) AND o.contact_id = g.id
+            WHERE g.contact_id = c.id AND o.status IN ('sending', 'sent', 'uncertain')) AS otherwise
+        FROM contacts c WHERE c.id IN (\(some))
         """)
-      for row in rows {
-        let isUnsubscribed: Bool = try row["is_unsubscribed"]
-        let isBounced: Bool = try row["is_bounced"]
-        found[try row["id"]] =
-          isUnsubscribed ? .closed("unsubscribed") : isBounced ? .closed("bounced") : .open(row)
-      }
+      for row in rows { found[try row["id"]] = try Addressee(row) }
     }
     return found
   }
@@ -475,6 +494,23 @@ package struct SendingRows {
         mailing: try row["id"], subject: try row["subject"], status: try row["status"],
         statusReason: try row["status_reason"], queuedAt: try row["queued_at"],
         pending: try row["pending"], sending: try row["sending"], done: try row["done"])
+    }
+  }
+}
+
+extension SendingRows.Addressee {
+  /// The `otherwise` of a row is 2 where the person has the message, or may have it, by another contact, and 1 where a
+  /// sender has it in hand.
+  fileprivate init(_ row: Row) throws {
+    let isUnsubscribed: Bool = try row["is_unsubscribed"]
+    let isBounced: Bool = try row["is_bounced"]
+    let otherwise: Int? = try row["otherwise"]
+    switch (isUnsubscribed, isBounced, otherwise) {
+    case (true, _, _): self = .closed("unsubscribed")
+    case (_, true, _): self = .closed("bounced")
+    case (_, _, 2?): self = .closed("merged")
+    case (_, _, 1?): self = .inHand
+    default: self = .open(row)
     }
   }
 }
