@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from actors import ok, page, problem
+from actors import ok, page, problem, refuses
 from mailserver import MailServer, certificate
 
 
@@ -96,6 +96,17 @@ def test_nothing_is_sent_twice(anna, server):
     anna.house.run_sender()
     assert len(server.received) == 1
     problem(anna.post(f"/api/mailing/{mailing['id']}/send"), 409)
+
+
+def test_a_group_that_was_empty_is_sent_to_who_is_in_it(anna, server):
+    group = anna.group()
+    mailing = anna.mailing(groups=[group])
+    assert "recipients" in refuses(anna.post(f"/api/mailing/{mailing['id']}/send"))
+    late = anna.house.new_email("late")
+    ok(anna.post(f"/api/contact-groups/{group['id']}/members", {"emails": [late], "createMissing": True}))
+    assert ok(anna.get(f"/api/mailing/{mailing['id']}/check"))["recipients"]["willReceive"] == 1
+    assert deliver(anna, mailing)["counts"]["sent"] == 1
+    server.only(late)
 
 
 def test_one_click_unsubscribes(anna, server, post_house):

@@ -155,6 +155,34 @@ import Testing
     #expect(found.hits.count == 20 && found.total == 20)
   }
 
+  @Test func anAudienceIsCountedOnIndexes() throws {
+    let database = house.app.database
+    for statement: SQL in [
+      "INSERT INTO mailing_sources (mailing_id, kind, source_id) SELECT id, 'group', \(group) FROM mailings",
+      """
+      INSERT INTO mailing_sources (mailing_id, kind, source_id)
+      SELECT m.id, 'tag', t.id FROM mailings m JOIN tags t ON t.account_id = m.account_id AND t.name = 'x'
+      """,
+      "INSERT INTO mailing_exclusions (mailing_id, contact_id) SELECT id, id FROM mailings",
+      "UPDATE mailing_recipients SET is_explicit = TRUE WHERE contact_id = UNHEX(LPAD('2', 32, '0'))",
+      "ANALYZE TABLE mailing_sources, mailing_exclusions",
+    ] { _ = try database.rows(statement) }
+    let row = try #require(
+      try database.row("SELECT \(Mailing.columns) FROM mailings m ORDER BY m.id LIMIT 1"))
+    let mailing = try Mailing(row)
+    try expectIndexes { listener in
+      let count = AudienceCount(of: mailing, in: listener)
+      // The same hundred are in the group and have the tag; one of them was taken out, one bounced.
+      let audience = try count.all()
+      #expect(audience.total == 99 && audience.bounced == 1 && audience.willReceive == 98, "\(audience)")
+      #expect(try count.reachesSomebody())
+      let rows = RecipientRows(account: account, mailing: mailing.id, queries: listener)
+      #expect(try rows.sourceGroups().count == 1 && rows.sourceTags() == ["x"])
+      #expect(try rows.countNamed(after: MailingAudience.beginning, limit: 1000)?.named == 1)
+      #expect(try rows.countExclusions() == 1)
+    }
+  }
+
   @Test("A list reads the account's contacts alone", arguments: ContactOrder.allCases)
   func lists(order: ContactOrder) throws {
     try expectIndexes { listener in

@@ -275,6 +275,115 @@ import Testing
     #expect(anna.get(path + "/recipients")["total"] == 1)
   }
 
+  // MARK: As it is now
+
+  /// Puts a contact into a group, as a row.
+  private func join(_ group: String, _ contact: String, _ status: String = "confirmed") throws {
+    _ = try house.app.database.run(
+      """
+      INSERT INTO contact_group_members (group_id, contact_id, status, added_at)
+      VALUES (\(ContactGroupID(group)), \(ContactID(contact)), \(status), NOW(6))
+      """)
+  }
+
+  /// Puts a tag on a contact, as a row.
+  private func tag(_ contact: String, _ name: String) throws {
+    _ = try house.app.database.run(
+      """
+      INSERT INTO contact_tags (contact_id, tag_id) SELECT c.id, t.id FROM contacts c
+      JOIN tags t ON t.account_id = c.account_id AND t.name = \(name) WHERE c.id = \(ContactID(contact))
+      """)
+  }
+
+  private func checked(_ owner: Client, _ path: String) -> [Int64?] {
+    let recipients = owner.get(path + "/check")["recipients"]
+    return ["total", "willReceive", "unsubscribed", "bounced"].map { recipients?[$0]?.integer }
+  }
+
+  @Test func aGroupThatWasEmptyIsSentWhenSomebodyIsInIt() throws {
+    let anna = try house.account()
+    let people = try people(anna, 4)
+    let news = try group(anna, [])
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    #expect(anna.post(path + "/recipients", wish(groups: [news]))["added"] == 0)
+    #expect(anna.post(path + "/send").fields == ["recipients no_recipients"])
+    // Nobody of these would get it: one has not confirmed, one unsubscribed, one bounced, one was taken out.
+    try join(news, people[0], "pending")
+    for person in people[1...] { try join(news, person) }
+    try unsubscribe(people[1])
+    let database = house.app.database
+    _ = try database.run("UPDATE contacts SET bounced_at = NOW(6) WHERE id = \(ContactID(people[2]))")
+    #expect(anna.post(path + "/recipients/remove", wish(contacts: [people[3]]))["contacts"] == 1)
+    #expect(anna.post(path + "/send").fields == ["recipients no_recipients"])
+    #expect(checked(anna, path) == [2, 0, 1, 1])
+    let codes = JSON.texts(anna.get(path + "/check")["items"]?.array ?? [], "code")
+    #expect(codes.first == "no_recipients")
+    _ = try database.run(
+      "UPDATE contact_group_members SET status = 'confirmed' WHERE contact_id = \(ContactID(people[0]))")
+    #expect(checked(anna, path) == [3, 1, 1, 1])
+    #expect(anna.post(path + "/send")["status"] == "queued")
+    try refresh(path)
+    #expect(recipients(anna, path) == ["pending -", "skipped unsubscribed", "skipped bounced"])
+    #expect(checked(anna, path) == [3, 1, 1, 1])
+  }
+
+  @Test func aTagThatNobodyHadIsSentWhenSomebodyHasIt() throws {
+    let anna = try house.account()
+    _ = try people(anna, 0, tag: "fair")
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    #expect(anna.post(path + "/recipients", wish(tags: ["fair"]))["errors"] == [])
+    #expect(anna.post(path + "/send").fields == ["recipients no_recipients"])
+    try tag(try people(anna, 1)[0], "fair")
+    #expect(checked(anna, path) == [1, 1, 0, 0])
+    #expect(anna.post(path + "/send").status == 200)
+  }
+
+  @Test func whoCouldGetItBeforeIsNobodyNow() throws {
+    let anna = try house.account()
+    let people = try people(anna, 2)
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(contacts: [people[0]], groups: [try group(anna, [people[1]])]))
+    try unsubscribe(people[0])
+    _ = try house.app.database.run(
+      "DELETE FROM contact_group_members WHERE contact_id = \(ContactID(people[1]))")
+    #expect(anna.post(path + "/send").fields == ["recipients no_recipients"])
+    // Who unsubscribed before and came back is somebody.
+    try unsubscribe(people[0], "NULL")
+    #expect(anna.post(path + "/send").status == 200)
+  }
+
+  @Test func theCheckCountsWhoeverWouldGetItNowOnce() throws {
+    let anna = try house.account()
+    let people = try people(anna, 8, tag: "fair")
+    let (one, two) = (try group(anna, [people[0], people[1]]), try group(anna, []))
+    _ = try self.people(anna, 0, tag: "vip")
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(contacts: [people[2]], groups: [one, two], tags: ["vip"]))
+    #expect(checked(anna, path) == [3, 3, 0, 0])
+    // Who joins several at once is one more; who leaves is one less, but for one who was named.
+    let database = house.app.database
+    for group in [one, two] { try join(group, people[3]) }
+    try join(two, people[4])
+    for person in [people[3], people[4], people[5]] { try tag(person, "vip") }
+    try join(two, people[2])
+    _ = try database.run(
+      "DELETE FROM contact_group_members WHERE contact_id IN (\([ContactID(people[1]), ContactID(people[2])].compactMap { $0 }))"
+    )
+    try unsubscribe(people[4])
+    _ = try database.run("DELETE FROM contacts WHERE id = \(ContactID(people[2]))")
+    // 0 by the first group, 2 named and gone, and the three who came in.
+    #expect(checked(anna, path) == [5, 3, 1, 0])
+    // It is what the sending begins with, and no row was written for it.
+    #expect(anna.get(path + "/recipients")["total"] == 3)
+    #expect(anna.post(path + "/send").status == 200)
+    try refresh(path)
+    #expect(anna.get(path + "/recipients")["total"] == 5)
+    #expect(recipients(anna, path, "?status=pending").count == 3)
+    // Whom it goes to is settled then.
+    try join(one, people[6])
+    #expect(checked(anna, path) == [5, 3, 1, 0])
+  }
+
   // MARK: States
 
   private func ready(_ owner: Client) throws -> (path: String, people: [String]) {

@@ -16,7 +16,7 @@ public struct MailingAudience: Sendable {
   public init(database: Database) { self.database = database }
 
   /// The least id.
-  private static let beginning = ContactID(high: 0, low: 0)
+  static let beginning = ContactID(high: 0, low: 0)
 
   // MARK: Adding and taking away, while it is written
 

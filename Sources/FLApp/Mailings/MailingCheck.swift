@@ -14,8 +14,7 @@ struct MailingCheck: Sendable {
 
   /// All that there is to say about `mailing`.
   func report(on mailing: Mailing, in queries: any Queries, at now: Timestamp) throws -> MailingReport {
-    let rows = RecipientRows(account: mailing.account, mailing: mailing.id, queries: queries)
-    var report = MailingReport(audience: try rows.audience())
+    var report = MailingReport(audience: try AudienceCount(of: mailing, in: queries).all())
     report.items = try contentItems(of: mailing, in: queries)
     if report.audience.willReceive == 0 { report.items.append(Self.noRecipients) }
     report.items += suppressed(report.audience)
@@ -29,9 +28,8 @@ struct MailingCheck: Sendable {
 
   /// What keeps `mailing` from being sent.
   func errors(of mailing: Mailing, in queries: any Queries, at now: Timestamp) throws -> [FieldProblem] {
-    let rows = RecipientRows(account: mailing.account, mailing: mailing.id, queries: queries)
     var items = try contentItems(of: mailing, in: queries)
-    if try !rows.hasPending() { items.append(Self.noRecipients) }
+    if try !AudienceCount(of: mailing, in: queries).reachesSomebody() { items.append(Self.noRecipients) }
     return items.map(\.problem)
   }
 
@@ -41,7 +39,9 @@ struct MailingCheck: Sendable {
   }
 
   private static let noRecipients = MailingReport.Item(
-    .error, "no_recipients", "Nobody would get this: add recipients.", field: "recipients")
+    .error, "no_recipients",
+    "Nobody would get this now: add recipients, or somebody who can get it to its groups or tags.",
+    field: "recipients")
 
   private func contentItems(of mailing: Mailing, in queries: any Queries) throws -> [MailingReport.Item] {
     var items: [MailingReport.Item] = []
@@ -190,13 +190,21 @@ struct MailingReport: Sendable {
       ])
   }
 
-  /// How many would get it.
+  /// How many would get it if the sending began now.
   struct Audience: Sendable {
     var total = 0
     var willReceive = 0
     var unsubscribed = 0
     var bounced = 0
     var suppressed: Int { unsubscribed + bounced }
+
+    /// Adds others.
+    mutating func add(_ others: Audience) {
+      total += others.total
+      willReceive += others.willReceive
+      unsubscribed += others.unsubscribed
+      bounced += others.bounced
+    }
 
     static let shape = Shape<Audience>.output(
       "MailingCheckRecipients",
@@ -211,7 +219,16 @@ struct MailingReport: Sendable {
 
   static let shape = Shape<MailingReport>.output(
     "MailingCheck",
-    [.init("items", \.items, .list(of: Item.shape)), .init("recipients", \.audience, Audience.shape)])
+    [
+      .init("items", \.items, .list(of: Item.shape)),
+      .init(
+        "recipients", \.audience,
+        Audience.shape.described(
+          """
+          As if the sending began now: groups and tags are looked at again, and of the contacts it counts what they \
+          say now. The lists of recipients are brought up to date only when the sending begins.
+          """)),
+    ])
 }
 
 extension HTMLBody.Warning {

@@ -145,7 +145,8 @@ struct MailingRoutes {
         summary: "Send a mailing, now or later",
         description: """
           A draft, or one that is scheduled: now, or at another time. 422 tells what keeps it from being sent; what would \
-          only hurt is told by its check.
+          only hurt is told by its check. Somebody must be there who would get it now, also in a group or with a tag that \
+          nobody was in when it was added.
           """,
         problems: [409, 412], Self.id, body: MailingSending.shape, bodyMayBeAbsent: true,
         reply: .ok(Mailing.shape).tagged(\.tag),
@@ -259,7 +260,8 @@ struct MailingRoutes {
   }
 
   private static let checkWords = """
-    Errors keep it from being sent, warnings keep it from being read. No address outside of this instance is asked.
+    Errors keep it from being sent, warnings keep it from being read. No address outside of this instance is asked. \
+    The recipients are counted anew each time, which takes some seconds of a million.
     """
 
   func list(

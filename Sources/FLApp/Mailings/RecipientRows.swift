@@ -64,29 +64,102 @@ struct RecipientRows {
     return conditions.joined(by: " AND ")
   }
 
-  /// How many would get the mailing as its contacts are now.
-  func audience() throws -> MailingReport.Audience {
+  // MARK: Counting as it is now
+
+  /// The numbers of contacts `c`, which may be gone.
+  private static let numbers: SQL = """
+    COUNT(*) AS total, COUNT(c.unsubscribed_at) AS unsubscribed,
+    COUNT(IF(c.unsubscribed_at IS NULL, c.bounced_at, NULL)) AS bounced,
+    COUNT(IF(c.unsubscribed_at IS NULL AND c.bounced_at IS NULL, c.id, NULL)) AS reached
+    """
+
+  /// How many of the recipients behind one contact up to another would get the mailing as their contacts are now; with
+  /// `namedOnly` of those who were named singly.
+  func audience(after: ContactID, through last: ContactID, namedOnly: Bool) throws -> MailingReport.Audience {
+    let which: SQL = namedOnly ? "r.is_explicit" : "TRUE"
     let row = try queries.row(
       """
-      SELECT COUNT(*) AS total, COUNT(c.unsubscribed_at) AS unsubscribed,
-        COUNT(IF(c.unsubscribed_at IS NULL, c.bounced_at, NULL)) AS bounced,
-        COUNT(IF(c.unsubscribed_at IS NULL AND c.bounced_at IS NULL, c.id, NULL)) AS reached
+      SELECT \(Self.numbers)
       FROM mailing_recipients r LEFT JOIN contacts c ON c.id = r.contact_id AND c.account_id = \(account)
-      WHERE r.mailing_id = \(mailing)
+      WHERE r.mailing_id = \(mailing) AND r.contact_id > \(after) AND r.contact_id <= \(last)
+        AND \(which)
       """)
-    guard let row else { return MailingReport.Audience() }
-    return try MailingReport.Audience(
-      total: row["total"], willReceive: row["reached"], unsubscribed: row["unsubscribed"],
-      bounced: row["bounced"])
+    return try row.map(MailingReport.Audience.init) ?? MailingReport.Audience()
   }
 
-  /// Whether somebody is to get the mailing.
-  func hasPending() throws -> Bool {
-    try queries.row(
+  /// Who is not counted with a source.
+  struct Others: OptionSet {
+    let rawValue: Int
+    /// Who was named singly.
+    static let named = Others(rawValue: 1)
+    /// Who was taken out.
+    static let excluded = Others(rawValue: 2)
+    /// Who is in a source before it, in the order of `sources()`.
+    static let earlier = Others(rawValue: 4)
+  }
+
+  /// How many of a stretch of a source would get the mailing as their contacts are now, but for some. What is known to be
+  /// nobody is better not asked for: each costs a look-up a contact.
+  func audience(of source: RecipientSource, in stretch: Stretch, butFor others: Others) throws
+    -> MailingReport.Audience
+  {
+    var joins: [SQL] = []
+    var conditions: [SQL] = []
+    if others.contains(.named) {
+      joins.append(
+        """
+        LEFT JOIN mailing_recipients r
+          ON r.mailing_id = \(mailing) AND r.contact_id = s.contact_id AND r.is_explicit
+        """)
+      conditions.append("r.contact_id IS NULL")
+    }
+    if others.contains(.excluded) {
+      joins.append(
+        "LEFT JOIN mailing_exclusions x ON x.mailing_id = \(mailing) AND x.contact_id = s.contact_id")
+      conditions.append("x.contact_id IS NULL")
+    }
+    if others.contains(.earlier) { conditions.append("NOT \(isInEarlier(than: source))") }
+    let row = try queries.row(
       """
-      SELECT 1 AS found FROM mailing_recipients
-      WHERE mailing_id = \(mailing) AND status = \(RecipientStatus.pending) LIMIT 1
-      """) != nil
+      SELECT \(Self.numbers) FROM \(source.table) s \(joins.joined(by: " "))
+      JOIN contacts c ON c.id = s.contact_id AND c.account_id = \(account)
+      WHERE \(source.condition) AND \(source.counts) AND s.contact_id > \(stretch.after)
+        AND s.contact_id <= \(stretch.through) AND \((conditions + ["TRUE"]).joined(by: " AND "))
+      """)
+    return try row.map(MailingReport.Audience.init) ?? MailingReport.Audience()
+  }
+
+  /// Whether a row `s` of a source is a contact who is in one before it as well.
+  private func isInEarlier(than source: RecipientSource) -> SQL {
+    switch source {
+    case .group(let id): comesByGroup("s.contact_id", where: "m.source_id < \(id)")
+    case .tag(let id):
+      "(\(comesByGroup("s.contact_id")) OR \(comesByTag("s.contact_id", where: "m.source_id < \(id)")))"
+    }
+  }
+
+  func hasExclusions() throws -> Bool {
+    try queries.row("SELECT 1 AS found FROM mailing_exclusions WHERE mailing_id = \(mailing) LIMIT 1") != nil
+  }
+
+  /// Whether a contact is a confirmed member of a group of the mailing, one whose `mailing_sources m` is as `condition`
+  /// has it.
+  private func comesByGroup(_ contact: SQL, where condition: SQL = "TRUE") -> SQL {
+    """
+    EXISTS (
+      SELECT 1 FROM mailing_sources m JOIN contact_group_members g
+        ON g.group_id = m.source_id AND g.contact_id = \(contact) AND g.status = 'confirmed'
+      WHERE m.mailing_id = \(mailing) AND m.kind = 'group' AND \(condition))
+    """
+  }
+
+  /// Whether a contact has a tag of the mailing, in the same way.
+  private func comesByTag(_ contact: SQL, where condition: SQL = "TRUE") -> SQL {
+    """
+    EXISTS (
+      SELECT 1 FROM mailing_sources m JOIN contact_tags t ON t.tag_id = m.source_id AND t.contact_id = \(contact)
+      WHERE m.mailing_id = \(mailing) AND m.kind = 'tag' AND \(condition))
+    """
   }
 
   // MARK: Where they come from
@@ -120,8 +193,11 @@ struct RecipientRows {
     }
   }
 
+  /// Groups before tags, each kind in the order of the ids.
   func sources() throws -> [RecipientSource] {
-    try queries.rows("SELECT kind, source_id FROM mailing_sources WHERE mailing_id = \(mailing)").map { row in
+    try queries.rows(
+      "SELECT kind, source_id FROM mailing_sources WHERE mailing_id = \(mailing) ORDER BY kind, source_id"
+    ).map { row in
       let kind: String = try row["kind"]
       return kind == "group" ? .group(try row["source_id"]) : .tag(try row["source_id"])
     }
@@ -327,14 +403,7 @@ struct RecipientRows {
       DELETE r FROM mailing_recipients r
       WHERE r.mailing_id = \(mailing) AND r.contact_id > \(after) AND r.contact_id <= \(last)
         AND NOT r.is_explicit AND r.status IN ('pending', 'skipped')
-        AND NOT EXISTS (
-          SELECT 1 FROM mailing_sources s JOIN contact_group_members g
-            ON g.group_id = s.source_id AND g.contact_id = r.contact_id AND g.status = 'confirmed'
-          WHERE s.mailing_id = \(mailing) AND s.kind = 'group')
-        AND NOT EXISTS (
-          SELECT 1 FROM mailing_sources s JOIN contact_tags t
-            ON t.tag_id = s.source_id AND t.contact_id = r.contact_id
-          WHERE s.mailing_id = \(mailing) AND s.kind = 'tag')
+        AND NOT \(comesByGroup("r.contact_id")) AND NOT \(comesByTag("r.contact_id"))
       """)
   }
 
@@ -446,6 +515,14 @@ struct RecipientRows {
       SELECT 1 AS found FROM mailing_recipients
       WHERE mailing_id = \(mailing) AND status IN (\(statuses.map(\.rawValue))) LIMIT 1
       """) != nil
+  }
+}
+
+extension MailingReport.Audience {
+  fileprivate init(_ row: Row) throws {
+    try self.init(
+      total: row["total"], willReceive: row["reached"], unsubscribed: row["unsubscribed"],
+      bounced: row["bounced"])
   }
 }
 
