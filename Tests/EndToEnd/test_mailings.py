@@ -36,7 +36,8 @@ def test_a_mailing_is_drafted_addressed_and_queued_by_a_keyholder(anna, keyholde
     assert (second["added"], second["alreadyRecipients"], second["recipients"]) == (2, 1, 3)
     no_content(program.delete(f"{path(draft)}/recipients/{people[2]['id']}"))
     report = ok(program.get(path(draft) + "/check"))
-    assert report["recipients"] == {"total": 2, "willReceive": 2, "unsubscribed": 0, "bounced": 0}
+    assert report["recipients"] == {"total": 2, "willReceive": 2, "unsubscribed": 0, "bounced": 0,
+                                    "unconfirmed": 0}
     assert not [item for item in report["items"] if item["severity"] == "error"]
     queued = ok(program.post(path(draft) + "/send"))
     assert queued["status"] == "queued" and queued["counts"]["pending"] == 2

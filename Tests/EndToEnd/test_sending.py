@@ -109,6 +109,19 @@ def test_a_group_that_was_empty_is_sent_to_who_is_in_it(anna, server):
     server.only(late)
 
 
+def test_who_has_not_confirmed_is_counted_and_gets_nothing(anna, server):
+    group = anna.group(requireDoubleOptIn=True)
+    waiting, bob = anna.house.new_email("waiting"), anna.contact()
+    ok(anna.post(f"/api/contact-groups/{group['id']}/members",
+                 {"emails": [waiting], "createMissing": True, "sendConfirmation": False}))
+    mailing = anna.mailing([bob], groups=[group])
+    report = ok(anna.get(f"/api/mailing/{mailing['id']}/check"))
+    assert report["recipients"]["unconfirmed"] == 1 and report["recipients"]["total"] == 1
+    assert "unconfirmed_members" in [item["code"] for item in report["items"]]
+    assert deliver(anna, mailing)["counts"] == {**mailing["counts"], "recipients": 1, "sent": 1}
+    assert not server.to(waiting)
+
+
 def test_one_click_unsubscribes(anna, server, post_house):
     bob = anna.contact()
     deliver(anna, anna.mailing([bob]))

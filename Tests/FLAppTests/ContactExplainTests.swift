@@ -180,6 +180,10 @@ import Testing
       #expect(try rows.sourceGroups().count == 1 && rows.sourceTags() == ["x"])
       #expect(try rows.countNamed(after: MailingAudience.beginning, limit: 1000)?.named == 1)
       #expect(try rows.countExclusions() == 1)
+      #expect(try count.unconfirmed() == 0)
+      let club = try #require(ContactGroupID(bytes: group.bytes))
+      let last = try #require(try rows.last(after: MailingAudience.beginning, limit: 1000))
+      #expect(try rows.countUnconfirmed(of: club, after: MailingAudience.beginning, through: last) == 0)
     }
   }
 

@@ -384,6 +384,36 @@ import Testing
     #expect(checked(anna, path) == [5, 3, 1, 0])
   }
 
+  @Test func whoHasNotConfirmedIsTold() throws {
+    let anna = try house.account()
+    let people = try people(anna, 7)
+    let (one, two) = (
+      try group(anna, [people[0]], pending: Array(people[1...5])), try group(anna, [people[2]])
+    )
+    try join(two, people[1], "pending")
+    _ = try self.people(anna, 0, tag: "vip")
+    try tag(people[3], "vip")
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    _ = anna.post(path + "/recipients", wish(contacts: [people[4]], groups: [one, two], tags: ["vip"]))
+    #expect(anna.post(path + "/recipients/remove", wish(contacts: [people[5]]))["contacts"] == 1)
+    // 1 waits in two groups; 2 comes by another group, 3 by a tag, 4 by name, and 5 was taken out.
+    let check = anna.get(path + "/check")
+    #expect(check["recipients"]?["unconfirmed"] == 1 && check["recipients"]?["total"] == 4, "\(check)")
+    let item = check["items"]?.array?.first { $0["code"] == "unconfirmed_members" }
+    #expect(item?["severity"] == "info" && item?["message"]?.string?.hasSuffix(": 1.") == true, "\(check)")
+    #expect(item?["field"] == "recipients")
+    // Nobody is told of who is settled.
+    try refresh(path)
+    #expect(anna.get(path + "/check")["recipients"]?["unconfirmed"] == 0)
+    #expect(!anna.get(path + "/check").text.contains("unconfirmed_members"))
+  }
+
+  @Test func noReasonIsNamedThatNobodyGets() throws {
+    let schema = house.app.openAPIDocument["components"]?["schemas"]?["MailingRecipient"]?["properties"]
+    let reasons = schema?["skippedReason"]?["enum"]?.array?.compactMap(\.string) ?? []
+    #expect(Set(reasons) == ["unsubscribed", "bounced", "deleted", "cancelled", "invalid_address"])
+  }
+
   // MARK: States
 
   private func ready(_ owner: Client) throws -> (path: String, people: [String]) {

@@ -237,6 +237,9 @@ extension Answer {
     let check = anna.get(goodPath + "/check")
     #expect(
       JSON.texts(check["items"]?.array ?? [], "code") == ["no_dkim", "suppressed_recipients"], "\(check)")
-    #expect(check["recipients"] == ["total": 2, "willReceive": 1, "unsubscribed": 1, "bounced": 0])
+    #expect(
+      check["recipients"] == [
+        "total": 2, "willReceive": 1, "unsubscribed": 1, "bounced": 0, "unconfirmed": 0,
+      ])
   }
 }

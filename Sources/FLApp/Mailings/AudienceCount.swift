@@ -33,6 +33,21 @@ struct AudienceCount {
     return audience
   }
 
+  /// Members of its groups who would not get it, since they have not confirmed: who comes by another way, and who was
+  /// taken out, is none of them.
+  func unconfirmed() throws -> Int {
+    guard isOpen else { return 0 }
+    var number = 0
+    for case .group(let group) in try rows.sources() {
+      var after = MailingAudience.beginning
+      while let last = try rows.lastUnconfirmed(of: group, after: after, limit: MailingAudience.atOnce) {
+        number += try rows.countUnconfirmed(of: group, after: after, through: last)
+        after = last
+      }
+    }
+    return number
+  }
+
   /// Whether somebody would get it; most often the first stretch tells.
   func reachesSomebody() throws -> Bool {
     var isSomebody = false

@@ -14,10 +14,13 @@ struct MailingCheck: Sendable {
 
   /// All that there is to say about `mailing`.
   func report(on mailing: Mailing, in queries: any Queries, at now: Timestamp) throws -> MailingReport {
-    var report = MailingReport(audience: try AudienceCount(of: mailing, in: queries).all())
+    let count = AudienceCount(of: mailing, in: queries)
+    var report = MailingReport(audience: try count.all())
+    report.audience.unconfirmed = try count.unconfirmed()
     report.items = try contentItems(of: mailing, in: queries)
     if report.audience.willReceive == 0 { report.items.append(Self.noRecipients) }
     report.items += suppressed(report.audience)
+    report.items += unconfirmed(report.audience)
     report.items += Self.readability(of: mailing.content)
     report.items += try MailingLinkCheck(baseURL: baseURL).items(
       in: HTMLBody(mailing.content.htmlBody), queries, at: now)
@@ -79,6 +82,16 @@ struct MailingCheck: Sendable {
         .info, "suppressed_recipients",
         "\(audience.suppressed) of \(audience.total) will not get it: \(audience.unsubscribed) unsubscribed, "
           + "\(audience.bounced) bounced.", field: "recipients")
+    ]
+  }
+
+  private func unconfirmed(_ audience: MailingReport.Audience) -> [MailingReport.Item] {
+    guard audience.unconfirmed > 0 else { return [] }
+    return [
+      .init(
+        .info, "unconfirmed_members",
+        "Members of its groups who have not confirmed, and get nothing until they do: \(audience.unconfirmed).",
+        field: "recipients")
     ]
   }
 
@@ -196,6 +209,8 @@ struct MailingReport: Sendable {
     var willReceive = 0
     var unsubscribed = 0
     var bounced = 0
+    /// Members of its groups who have not confirmed and come by no other way; they are not of the total.
+    var unconfirmed = 0
     var suppressed: Int { unsubscribed + bounced }
 
     /// Adds others.
@@ -211,11 +226,16 @@ struct MailingReport: Sendable {
       [
         .init("total", \.total, .count), .init("willReceive", \.willReceive, .count),
         .init("unsubscribed", \.unsubscribed, .count), .init("bounced", \.bounced, .count),
+        .init(
+          "unconfirmed", \.unconfirmed,
+          Shape<Int>.count.described(
+            "Members of its groups who have not confirmed, and come by no other way. They are not of the total."
+          )),
       ])
   }
 
   var items: [Item] = []
-  let audience: Audience
+  var audience: Audience
 
   static let shape = Shape<MailingReport>.output(
     "MailingCheck",

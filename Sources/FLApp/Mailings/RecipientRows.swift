@@ -142,13 +142,44 @@ struct RecipientRows {
     try queries.row("SELECT 1 AS found FROM mailing_exclusions WHERE mailing_id = \(mailing) LIMIT 1") != nil
   }
 
-  /// Whether a contact is a confirmed member of a group of the mailing, one whose `mailing_sources m` is as `condition`
-  /// has it.
-  private func comesByGroup(_ contact: SQL, where condition: SQL = "TRUE") -> SQL {
+  /// The id of the last of the next `limit` members of a group, behind `after`, who have not confirmed; nil where there
+  /// are none.
+  func lastUnconfirmed(of group: ContactGroupID, after: ContactID, limit: Int) throws -> ContactID? {
+    let row = try queries.row(
+      """
+      SELECT MAX(s.contact_id) AS last FROM (
+        SELECT contact_id FROM contact_group_members FORCE INDEX (contact_group_members_status)
+        WHERE group_id = \(group) AND status = 'pending' AND contact_id > \(after)
+        ORDER BY contact_id LIMIT \(limit)) s
+      """)
+    return try row?["last"] ?? nil
+  }
+
+  /// How many of those behind one contact up to another get nothing by any other way, were not taken out, and wait in
+  /// no group of the mailing before this one.
+  func countUnconfirmed(of group: ContactGroupID, after: ContactID, through last: ContactID) throws -> Int {
+    try queries.row(
+      """
+      SELECT COUNT(*) AS n FROM contact_group_members s FORCE INDEX (contact_group_members_status)
+      LEFT JOIN mailing_recipients r
+        ON r.mailing_id = \(mailing) AND r.contact_id = s.contact_id AND r.is_explicit
+      LEFT JOIN mailing_exclusions x ON x.mailing_id = \(mailing) AND x.contact_id = s.contact_id
+      WHERE s.group_id = \(group) AND s.status = 'pending' AND s.contact_id > \(after) AND s.contact_id <= \(last)
+        AND r.contact_id IS NULL AND x.contact_id IS NULL
+        AND NOT \(comesByGroup("s.contact_id")) AND NOT \(comesByTag("s.contact_id"))
+        AND NOT \(comesByGroup("s.contact_id", as: .pending, where: "m.source_id < \(group)"))
+      """)?["n"] ?? 0
+  }
+
+  /// Whether a contact is a member of a group of the mailing, a confirmed one unless `status` is another, and one whose
+  /// `mailing_sources m` is as `condition` has it.
+  private func comesByGroup(
+    _ contact: SQL, as status: GroupMemberStatus = .confirmed, where condition: SQL = "TRUE"
+  ) -> SQL {
     """
     EXISTS (
       SELECT 1 FROM mailing_sources m JOIN contact_group_members g
-        ON g.group_id = m.source_id AND g.contact_id = \(contact) AND g.status = 'confirmed'
+        ON g.group_id = m.source_id AND g.contact_id = \(contact) AND g.status = \(status)
       WHERE m.mailing_id = \(mailing) AND m.kind = 'group' AND \(condition))
     """
   }
