@@ -110,7 +110,8 @@ public final class App: Sendable {
     let pages = try Pages(directory: settings.share + "/web/pages", assetVersion: assets.version)
     let mailings = MailingService(
       database: database, audience: MailingAudience(database: database),
-      domains: sendingDomains, baseURL: settings.baseURL)
+      domains: sendingDomains, lookups: try SenderLookups(settings: settings, lane: lane),
+      baseURL: settings.baseURL)
     let domainService = try SendingDomainService(settings: settings, database: database, lane: lane)
 
     router = Lazy { [accounts, database, migrations, spool, files, imports, optIn] in

@@ -11,6 +11,7 @@ from dnslib.server import DNSLogger, DNSServer
 from actors import created, ok, problem
 from house import BINARIES
 from mailserver import MailServer
+from processes import wait_until
 
 
 class Zone:
@@ -116,6 +117,24 @@ def test_a_verified_domain_signs_with_both_algorithms(anna, zone, server):
                 assert not verifier.verify(idx=index, dnsfunc=zone.text)
             except dkim.ValidationError:
                 pass
+
+
+def test_the_check_tells_what_the_senders_domain_lacks(new_house, zone):
+    house = new_house(settings={"FL_DNS": f"127.0.0.1:{zone.port}", "FL_MAIL_FROM": "no-reply@operator.example"})
+    anna = house.account("Anna")
+    mailing = anna.mailing()
+
+    def lacks():
+        report = ok(anna.post(f"/api/mailing/{mailing['id']}/check"))
+        return {item["code"]: item["message"] for item in report["items"] if item["field"] == "fromEmail"}
+
+    found = lacks()
+    assert set(found) == {"no_dkim", "no_spf", "no_dmarc"}
+    for message in found.values():
+        assert "POST /api/mailing/domains" in message and "fastlinkit domain add operator.example" in message
+    zone.records["operator.example"] = ["v=spf1 mx -all"]
+    # An answer that took long is kept, for a minute at the most.
+    wait_until(lambda: "no_spf" not in lacks(), seconds=70, every=0.5)
 
 
 def test_the_operators_domain_signs_for_all(house, zone, server):

@@ -51,10 +51,13 @@ final class House: Sendable {
     var configuration = try server.map { try TestDatabase.fresh(on: $0) } ?? TestDatabase.fresh()
     // Other tests keep the machine busy.
     configuration.poolWait = .seconds(60)
-    settings = Settings(
+    var settings = Settings(
       state: Self.directory + "/house-\(UInt64.random(in: 0...UInt64.max))", baseURL: Self.origin,
       secret: try #require(MasterKey(text: String(repeating: "5a", count: 32))), share: Self.share,
       database: configuration)
+    // Nobody answers there: no test asks the DNS of the machine.
+    settings.dnsServer = "127.0.0.1:9"
+    self.settings = settings
     app = try Self.app(settings, clock, log)
     _ = try app.migrations.apply(to: app.database)
   }

@@ -200,6 +200,18 @@ extension Answer {
     #expect(anna.get(path + "?contactId=" + other).fields == ["contactId not_found"])
   }
 
+  @Test func aLargeBodyIsNamed() throws {
+    let anna = try house.account()
+    func codes(_ size: Int) throws -> [String] {
+      let html = "{{UnsubscribeUrl}}" + String(repeating: "a", count: size - 18)
+      let id = try anna.mailing(["htmlBody": .string(html)]).string("id")
+      let items = anna.get("/api/mailing/" + id + "/check")["items"]?.array ?? []
+      return JSON.texts(items.filter { $0["field"] == "htmlBody" && $0["severity"] == "warning" }, "code")
+    }
+    #expect(try codes(102 * 1024) == [])
+    #expect(try codes(102 * 1024 + 1) == ["large_body"])
+  }
+
   @Test func theCheckNamesWhatWouldHurt() throws {
     let anna = try house.account()
     let dead = try anna.link(["isEnabled": false]).string("shortCode")
@@ -236,7 +248,9 @@ extension Answer {
       "UPDATE contacts SET unsubscribed_at = NOW(6) WHERE id = \(ContactID(contacts[0]))")
     let check = anna.get(goodPath + "/check")
     #expect(
-      JSON.texts(check["items"]?.array ?? [], "code") == ["no_dkim", "suppressed_recipients"], "\(check)")
+      JSON.texts(check["items"]?.array ?? [], "code") == [
+        "no_dkim", "suppressed_recipients", "dns_unanswered",
+      ], "\(check)")
     #expect(
       check["recipients"] == [
         "total": 2, "willReceive": 1, "unsubscribed": 1, "bounced": 0, "unconfirmed": 0,

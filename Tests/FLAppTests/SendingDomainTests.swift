@@ -151,6 +151,75 @@ private final class NameServer: Sendable {
     #expect(anna.get(path)["checkedAt"] == JSON.null)
   }
 
+  /// The items of a mailing's check that are about its sender, as an app that asks `server` tells them.
+  private func senderItems(_ anna: Client, _ mailing: Answer, asking server: String) throws -> [JSON] {
+    var anna = anna
+    // One of its own, which has kept no answer.
+    anna.app = try house.secondApp { $0.dnsServer = server }
+    let check = anna.get("/api/mailing/" + (try mailing.string("id")) + "/check")
+    try #require(check.status == 200, "\(check)")
+    return check["items"]?.array?.filter { $0["field"] == "fromEmail" } ?? []
+  }
+
+  @Test func ofADomainThatIsNotHereDNSIsAsked() throws {
+    let server = try NameServer()
+    let anna = try house.account()
+    let mailing = try anna.mailing()
+    let bare = try senderItems(anna, mailing, asking: server.address)
+    #expect(JSON.texts(bare, "code") == ["no_dkim", "no_spf", "no_dmarc"], "\(bare)")
+    for item in bare {
+      let words = item["message"]?.string ?? ""
+      #expect(item["severity"] == "warning" && words.contains("go.example"), "\(words)")
+      #expect(words.contains("POST /api/mailing/domains"), "\(words)")
+      #expect(words.contains("fastlinkit domain add go.example"), "\(words)")
+    }
+    // A record of another kind is none.
+    server.set("go.example", ["v=spf10 x", "google-site-verification=x"])
+    #expect(try senderItems(anna, mailing, asking: server.address).count == 3)
+    server.set("go.example", ["V=SPF1 mx -all"])
+    #expect(
+      JSON.texts(try senderItems(anna, mailing, asking: server.address), "code") == ["no_dkim", "no_dmarc"])
+    server.set("_dmarc.go.example", ["v=DMARC1; p=none"])
+    #expect(JSON.texts(try senderItems(anna, mailing, asking: server.address), "code") == ["no_dkim"])
+  }
+
+  @Test func whatDNSDoesNotAnswerIsNotKnown() throws {
+    let anna = try house.account()
+    let items = try senderItems(anna, try anna.mailing(), asking: "127.0.0.1:9")
+    #expect(JSON.texts(items, "code") == ["no_dkim", "dns_unanswered"], "\(items)")
+    #expect(items.last?["severity"] == "info")
+    #expect(items.last?["message"]?.string?.contains("an SPF and a DMARC record is not known") == true)
+  }
+
+  @Test func whatAVerifiedDomainLacksIsNamed() throws {
+    let server = try NameServer()
+    var anna = try house.account()
+    anna.app = try house.secondApp { $0.dnsServer = server.address }
+    let made = anna.post("/api/mailing/domains", ["domain": "bare.example.org"])
+    let path = "/api/mailing/domains/" + (try made.string("id"))
+    let key = try #require(made["records"]?[0])
+    server.set(try #require(key["name"]?.string), [try #require(key["value"]?.string)])
+    #expect(anna.post(path + "/verify")["status"] == "verified")
+    let mailing = try anna.mailing(["fromEmail": "a@bare.example.org"])
+    // What was noted is told, and nobody is asked.
+    let items = try senderItems(anna, mailing, asking: "127.0.0.1:9")
+    #expect(JSON.texts(items, "code") == ["no_spf", "no_dmarc"], "\(items)")
+    for item in items {
+      #expect(item["severity"] == "warning")
+      #expect(item["message"]?.string?.contains("POST \(path)/verify") == true, "\(item)")
+    }
+    server.set("bare.example.org", ["v=spf1 mx -all"])
+    #expect(anna.post(path + "/verify")["hasSpf"] == true)
+    #expect(JSON.texts(try senderItems(anna, mailing, asking: "127.0.0.1:9"), "code") == ["no_dmarc"])
+    // Without its key it is not sent from, and the three are told.
+    server.clear()
+    #expect(anna.post(path + "/verify")["status"] == "pending")
+    #expect(
+      JSON.texts(try senderItems(anna, mailing, asking: "127.0.0.1:9"), "code") == [
+        "domain_not_verified", "no_dkim", "no_spf", "no_dmarc",
+      ])
+  }
+
   @Test(
     "What is no domain is refused",
     arguments: [

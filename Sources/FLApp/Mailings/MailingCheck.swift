@@ -3,10 +3,11 @@ import FLMail
 import FLMariaDB
 import FLValues
 
-/// What would hurt a mailing if it went out as it is: found without asking anybody outside of this instance.
+/// What would hurt a mailing if it went out as it is. Nobody outside of this instance is asked but DNS.
 struct MailingCheck: Sendable {
   let database: Database
   let domains: SendingDomains
+  let lookups: SenderLookups
   let baseURL: String
 
   /// Gmail cuts what is longer off, and the link to unsubscribe with it.
@@ -24,7 +25,7 @@ struct MailingCheck: Sendable {
     report.items += Self.readability(of: mailing.content)
     report.items += try MailingLinkCheck(baseURL: baseURL).items(
       in: HTMLBody(mailing.content.htmlBody), queries, at: now)
-    report.items += try senderItems(of: mailing, in: queries)
+    report.items += try MailingSenderCheck(domains: domains, lookups: lookups).items(of: mailing, in: queries)
     report.items.sort { $0.severity.rank < $1.severity.rank }
     return report
   }
@@ -128,33 +129,6 @@ struct MailingCheck: Sendable {
       items.append(
         .init(.info, "text_from_html", "The plain text is made of the HTML.", field: "textBody"))
     }
-    return items
-  }
-
-  private func senderItems(of mailing: Mailing, in queries: any Queries) throws -> [MailingReport.Item] {
-    let address = mailing.content.fromEmail ?? domains.operatorAddress
-    guard let name = DomainName(of: address) else { return [] }
-    // The operator's address is signed with the operator's keys, whoever else has the domain.
-    let rows = SendingDomainRows(
-      account: mailing.content.fromEmail == nil ? nil : mailing.account, queries: queries)
-    let domain = try mailing.content.fromEmail == nil ? rows.find(name) : rows.usable(name)
-    guard let domain, domain.checkedAt != nil else {
-      return [
-        .init(
-          .warning, "no_dkim", "Messages from \(name.text) are not signed (DKIM): many land in spam.",
-          field: "fromEmail")
-      ]
-    }
-    var items: [MailingReport.Item] = []
-    func missing(_ code: String, _ record: String) {
-      items.append(
-        .init(
-          .warning, code, "At the last look the DNS of \(name.text) had no \(record) record.",
-          field: "fromEmail"))
-    }
-    if domain.hasDKIM != true { missing("no_dkim", "DKIM") }
-    if domain.hasSPF != true { missing("no_spf", "SPF") }
-    if domain.hasDMARC != true { missing("no_dmarc", "DMARC") }
     return items
   }
 }

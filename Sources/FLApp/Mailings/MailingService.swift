@@ -8,6 +8,8 @@ struct MailingService: Sendable {
   let audience: MailingAudience
   let domains: SendingDomains
   let baseURL: String
+  /// What tells what would hurt a mailing.
+  let check: MailingCheck
   private let countsOfLarge = CostlyAnswers<Snapshot, MailingCounts>(keeping: \.areOfLarge)
   private let statisticsOfLarge = CostlyAnswers<Snapshot, MailingStatistics>(keeping: \.counts.areOfLarge)
 
@@ -20,8 +22,12 @@ struct MailingService: Sendable {
     init(_ mailing: Mailing) { (id, version, status) = (mailing.id, mailing.version, mailing.status) }
   }
 
-  init(database: Database, audience: MailingAudience, domains: SendingDomains, baseURL: String) {
+  init(
+    database: Database, audience: MailingAudience, domains: SendingDomains, lookups: SenderLookups,
+    baseURL: String
+  ) {
     (self.database, self.audience, self.domains, self.baseURL) = (database, audience, domains, baseURL)
+    check = MailingCheck(database: database, domains: domains, lookups: lookups, baseURL: baseURL)
   }
 
   /// How far ahead a mailing can be scheduled.
@@ -126,8 +132,6 @@ struct MailingService: Sendable {
       try rows.update(id, content, at: now)
     }
   }
-
-  private var check: MailingCheck { MailingCheck(database: database, domains: domains, baseURL: baseURL) }
 
   /// Deletes a mailing that is not on its way, with all that is known of its recipients. Who has a message of it can
   /// still unsubscribe.

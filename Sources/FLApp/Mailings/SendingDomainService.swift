@@ -71,11 +71,11 @@ struct SendingDomainService: Sendable {
     var domain = domain
     domain.rsa.isPresent = try hasKey(domain.rsa, "rsa", of: domain)
     domain.ed25519.isPresent = try hasKey(domain.ed25519, "ed25519", of: domain)
-    domain.hasSPF = try texts(domain.domain).contains { Self.begins($0, "v=spf1") }
-    domain.hasDMARC = false
-    // What a domain above says holds below as well.
-    for name in DomainName(domain.domain)?.withParents ?? [] where domain.hasDMARC == false {
-      domain.hasDMARC = try texts("_dmarc." + name).contains { Self.begins($0, "v=DMARC1") }
+    let name = domain.domain
+    domain.hasSPF = try answered(name) { () throws(DNSResolver.Failure) in try resolver.hasSPF(name) }
+    domain.hasDMARC = try answered(name) { () throws(DNSResolver.Failure) in
+      try DomainName(name).map { domain throws(DNSResolver.Failure) in try resolver.hasDMARC(domain) }
+        ?? false
     }
     domain.checkedAt = now
     // A domain that changed hands is not to be sent from for ever.
@@ -84,7 +84,8 @@ struct SendingDomainService: Sendable {
   }
 
   private func hasKey(_ key: SendingDomain.Key, _ kind: String, of domain: SendingDomain) throws -> Bool {
-    try texts("\(key.selector)._domainkey.\(domain.domain)").contains { text in
+    let name = "\(key.selector)._domainkey.\(domain.domain)"
+    return try answered(name) { () throws(DNSResolver.Failure) in try resolver.txt(name) }.contains { text in
       let tags = Self.tags(text)
       return (tags["v"] ?? "DKIM1") == "DKIM1" && (tags["k"] ?? "rsa") == kind && tags["p"] == key.publicKey
     }
@@ -103,16 +104,11 @@ struct SendingDomainService: Sendable {
     return tags
   }
 
-  /// Whether a record is of the kind that `tag` names, and of no longer name.
-  private static func begins(_ text: String, _ tag: String) -> Bool {
-    let rest = text.utf8.dropFirst(tag.utf8.count)
-    return text.lowercased().hasPrefix(tag.lowercased())
-      && (rest.first.map { $0 == UInt8(ascii: ";") || $0 <= 0x20 } ?? true)
-  }
-
-  private func texts(_ name: String) throws -> [String] {
+  private func answered<Answer>(_ name: String, _ ask: () throws(DNSResolver.Failure) -> Answer) throws
+    -> Answer
+  {
     do {
-      return try resolver.txt(name)
+      return try ask()
     } catch {
       throw Problem.unavailable("DNS did not answer for \(name). Try again later.", retryAfter: 30)
     }
