@@ -200,6 +200,52 @@ extension Answer {
     #expect(anna.get(path + "?contactId=" + other).fields == ["contactId not_found"])
   }
 
+  @Test func addressesInTheTextAreLookedAtToo() throws {
+    let anna = try house.account()
+    let (dead, live) = (
+      try anna.link(["isEnabled": false]).string("shortCode"), try anna.link().string("shortCode")
+    )
+    let text = """
+      Hi {{FirstName|there}}, read https://example.org/a?n={{FirstName|dear reader}}, and (https://printer.local/x).
+      http://example.org/ http://example.org/ https://192.0.2.1/ javascript:alert(1) ftp://example.org/x
+      https://go.example/\(dead). https://go.example/\(live)! {{UnsubscribeUrl}}
+      """
+    func items(_ members: JSONObject) throws -> [JSON] {
+      let id = try anna.mailing(members).string("id")
+      return anna.get("/api/mailing/" + id + "/check")["items"]?.array ?? []
+    }
+    let plain = try items(["htmlBody": "", "textBody": .string(text)]).filter { $0["field"] == "textBody" }
+    #expect(
+      JSON.texts(plain, "code") == [
+        "private_link", "insecure_link", "ip_link", "unsafe_link", "invalid_link", "dead_link",
+      ], "\(plain)")
+    #expect(plain.allSatisfy { $0["severity"] == "warning" })
+    #expect(plain.first?["message"]?.string?.hasPrefix("The link to https://printer.local/x: ") == true)
+    // Each place is named by itself.
+    let both = try items([
+      "htmlBody": "<a href='http://example.org/'>x</a>", "textBody": "http://example.org/",
+    ])
+    #expect(
+      both.filter { $0["code"] == "insecure_link" }.compactMap { $0["field"]?.string } == [
+        "htmlBody", "textBody",
+      ])
+  }
+
+  @Test func countingNeedsHTML() throws {
+    let anna = try house.account()
+    func codes(_ members: JSONObject) throws -> [String] {
+      var members = members
+      members["textBody"] = "Hi {{UnsubscribeUrl}}"
+      let id = try anna.mailing(members).string("id")
+      let items = anna.get("/api/mailing/" + id + "/check")["items"]?.array ?? []
+      return JSON.texts(items.filter { $0["severity"] == "info" }, "code")
+    }
+    #expect(try codes(["htmlBody": "", "trackClicks": true]).contains("tracking_needs_html"))
+    #expect(try codes(["htmlBody": " ", "trackOpens": true]).contains("tracking_needs_html"))
+    #expect(try !codes(["htmlBody": ""]).contains("tracking_needs_html"))
+    #expect(try !codes(["trackClicks": true, "trackOpens": true]).contains("tracking_needs_html"))
+  }
+
   @Test func aLargeBodyIsNamed() throws {
     let anna = try house.account()
     func codes(_ size: Int) throws -> [String] {

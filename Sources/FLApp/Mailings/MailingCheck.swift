@@ -24,7 +24,7 @@ struct MailingCheck: Sendable {
     report.items += unconfirmed(report.audience)
     report.items += Self.readability(of: mailing.content)
     report.items += try MailingLinkCheck(baseURL: baseURL).items(
-      in: HTMLBody(mailing.content.htmlBody), queries, at: now)
+      in: mailing.content, queries, at: now)
     report.items += try MailingSenderCheck(domains: domains, lookups: lookups).items(of: mailing, in: queries)
     report.items.sort { $0.severity.rank < $1.severity.rank }
     return report
@@ -124,6 +124,13 @@ struct MailingCheck: Sendable {
     }
     for warning in HTMLBody.Warning.allCases where html.warnings.contains(warning) {
       items.append(.init(.warning, warning.code, warning.words, field: "htmlBody"))
+    }
+    if (content.trackOpens || content.trackClicks) && !content.hasHTML {
+      items.append(
+        .init(
+          .info, "tracking_needs_html",
+          "Opens and clicks are counted in HTML alone, and there is none: nothing will be counted.",
+          field: "htmlBody"))
     }
     if content.hasHTML && content.textBody == nil {
       items.append(

@@ -4,8 +4,8 @@ import FLMariaDB
 import FLValues
 import Foundation
 
-/// What would hurt of the links of a mailing. Nobody outside is asked: whoever writes a mailing could else have this
-/// instance call any address.
+/// What would hurt of the links of a mailing, and of the addresses in its text. Nobody outside is asked: whoever writes
+/// a mailing could else have this instance call any address.
 struct MailingLinkCheck: Sendable {
   let baseURL: String
 
@@ -14,24 +14,38 @@ struct MailingLinkCheck: Sendable {
   /// Longer ones can't be tracked, and some programs break them.
   private static let longest = 2000
 
-  func items(in html: HTMLBody, _ queries: any Queries, at now: Timestamp) throws -> [MailingReport.Item] {
-    let links = html.namedLinks
-    var found: [(code: String, url: String, words: String)] = []
-    var seen: Set<String> = []
-    for link in links where seen.insert(link.url).inserted {
-      if let (code, words) = Self.fault(of: link.url) { found.append((code, link.url, words)) }
+  /// What is wrong with a link.
+  private typealias Fault = (code: String, url: String, words: String)
+
+  func items(in content: MailingContent, _ queries: any Queries, at now: Timestamp) throws
+    -> [MailingReport.Item]
+  {
+    let links = HTMLBody(content.htmlBody).namedLinks
+    let misleading = links.filter(Self.misleads).map { link -> Fault in
+      ("misleading_link", link.url, "Its text “\(link.text.prefix(100))” is another place's address.")
     }
-    for link in links where Self.misleads(link) {
-      found.append(
-        ("misleading_link", link.url, "Its text “\(link.text.prefix(100))” is another place's address."))
-    }
-    found += try deadLinks(among: seen, queries, at: now)
+    let html = try faults(of: links.map(\.url), queries, at: now) + misleading
+    let text = try faults(of: TextAddresses.found(in: content.textBody ?? ""), queries, at: now)
+    return Self.items(html, field: "htmlBody") + Self.items(text, field: "textBody")
+  }
+
+  private static func items(_ faults: [Fault], field: String) -> [MailingReport.Item] {
     var named: [String: Int] = [:]
-    return found.compactMap { code, url, words in
+    return faults.compactMap { code, url, words in
       named[code, default: 0] += 1
-      guard named[code, default: 0] <= Self.mostNamed else { return nil }
-      return .init(.warning, code, "The link to \(url.prefix(200)): \(words)", field: "htmlBody")
+      guard named[code, default: 0] <= mostNamed else { return nil }
+      return .init(.warning, code, "The link to \(url.prefix(200)): \(words)", field: field)
     }
+  }
+
+  /// What is wrong with each of `urls`, once.
+  private func faults(of urls: [String], _ queries: any Queries, at now: Timestamp) throws -> [Fault] {
+    var seen: Set<String> = []
+    let faults = urls.compactMap { url -> Fault? in
+      guard seen.insert(url).inserted, let (code, words) = Self.fault(of: url) else { return nil }
+      return (code, url, words)
+    }
+    return try faults + deadLinks(among: seen, queries, at: now)
   }
 
   /// What is wrong with an address by itself.
@@ -89,9 +103,8 @@ struct MailingLinkCheck: Sendable {
   }
 
   /// Short links of this instance that lead nowhere.
-  private func deadLinks(among urls: Set<String>, _ queries: any Queries, at now: Timestamp) throws -> [(
-    code: String, url: String, words: String
-  )] {
+  private func deadLinks(among urls: Set<String>, _ queries: any Queries, at now: Timestamp) throws -> [Fault]
+  {
     let codes = urls.sorted().compactMap { url -> (url: String, code: ShortCode)? in
       guard url.lowercased().hasPrefix(baseURL + "/") else { return nil }
       let path = url.dropFirst(baseURL.count + 1).prefix { $0 != "?" && $0 != "#" }
