@@ -265,4 +265,30 @@ import Testing
         "bounces@example.org bounced", "waits-bounces@example.org sending",
       ])
   }
+
+  // MARK: Taken out for good
+
+  @Test func whoWasTakenOutStaysOutAsWhoeverTheyAreNow() throws {
+    let anna = try house.account()
+    let gone = try (0...3).map { try anna.contact("gone\($0)@example.org") }
+    let kept = try (0...3).map {
+      try anna.contact("kept\($0)@example.org", $0 == 1 ? ["tags": ["vip"]] : [:])
+    }
+    let stays = try anna.contact("stays@example.org")
+    let group = try anna.group("Open")
+    let members = JSON.array((gone + [stays]).map { .string($0) })
+    #expect(anna.post(group + "/members", ["contactIds": members])["added"] == 5)
+    let path = try draft(anna, contacts: [kept[2], kept[3]], groups: [group], tags: ["vip"])
+    // Of three pairs who goes was taken out, of the last one who stays.
+    for contact in gone[...2] + [kept[3]] {
+      #expect(anna.delete(path + "/recipients/" + contact).status == 204)
+    }
+    for index in 0...3 { merge(anna, [gone[index]], into: kept[index]) }
+    #expect(Set(JSON.texts(anna.get(path + "/recipients").items, "contactId")) == [kept[2], stays])
+    let mailing = try begin(path, of: anna)
+    // Who was named by itself gets it.
+    let taken = try mailing.claim()
+    #expect(Set(taken) == ["kept2@example.org", "stays@example.org"])
+    #expect(anna.get(mailing.path + "/recipients")["total"] == 2)
+  }
 }

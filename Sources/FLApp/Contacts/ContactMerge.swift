@@ -130,14 +130,6 @@ extension ContactRows {
       FROM contact_group_members m JOIN contact_groups g ON g.id = m.group_id
       WHERE m.contact_id IN (\(gone)) ORDER BY m.status, m.added_at
       """)
-    // What a sender has in hand it will look for where it found it. What waits keeps its address until a sender takes it:
-    // by that it sees that another one has confirmed nothing. Of several rows of one mailing the one goes along that says
-    // the most; those that stay behind are found by their alias, so that nobody gets a mailing twice.
-    try queries.run(
-      """
-      UPDATE IGNORE mailing_recipients SET contact_id = \(kept)
-      WHERE contact_id IN (\(gone)) AND status <> 'sending'
-      ORDER BY FIELD(status, 'sent', 'uncertain', 'pending', 'bounced', 'failed', 'skipped'), contact_id
-      """)
+    try MergedRecipientRows(account: account, queries: queries).move(from: gone, to: kept)
   }
 }
