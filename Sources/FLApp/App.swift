@@ -483,6 +483,7 @@ public final class App: Sendable {
     try SendRates(queries: database).purge(at: now)
     try MailingTestQueue.purge(in: database, at: now)
     try optIn.purge(at: now)
+    try ContactGroupService(database: database, optIn: optIn).purge()
     // The one table that grows with each visitor.
     for _ in 0..<50 where try ClickRows.purge(on: database, now: now, limit: 10_000) < 10_000 { break }
   }

@@ -241,13 +241,27 @@ import Testing
     #expect(
       try house.count("SELECT COUNT(*) FROM mail_outbox WHERE recipient LIKE 'many%'") == 10_000)
     try house.app.database.run("DELETE FROM mail_outbox WHERE recipient LIKE 'many%'")
-    // With one more the members go in pieces; not one goes when the group is not as the caller knows it.
+    // With one more the sender takes the members away; not one goes when the group is not as the caller knows it.
     let one: JSON = ["emails": ["one-more@example.org"], "createMissing": true, "sendConfirmation": false]
     #expect(anna.post(group + "/members", one)["added"] == 1)
     #expect(anna.send(.delete, group, [.ifMatch: "\"77\""]).status == 412)
     #expect(anna.get(group)["memberCount"] == 10_001)
     #expect(anna.delete(group).status == 204 && anna.get(group).status == 404)
     #expect(anna.get("/api/contacts")["total"] == 10_001)
+    let id = try #require(ContactGroupID(String(group.split(separator: "/").last ?? "")))
+    let members: SQL = "SELECT COUNT(*) FROM contact_group_members WHERE group_id = \(id)"
+    // Nobody waited for them, and nobody sees that they are there: the group was somebody's, and is nobody's.
+    #expect(try house.count(members) == 10_001)
+    let contacts = anna.get("/api/contacts?search=one-more").items
+    #expect(contacts.count == 1 && contacts.allSatisfy { $0["groups"] == [] })
+    #expect(anna.get("/api/contact-groups")["total"] == 0)
+    #expect(anna.get("/api/contacts?groupId=\(id)")["total"] == 0)
+    #expect(anna.post(group + "/members", one).status == 404)
+    // The name is free.
+    _ = try anna.group("Many")
+    try house.app.purge(at: .now)
+    #expect(try house.count(members) == 0)
+    #expect(try house.count("SELECT COUNT(*) FROM contact_groups WHERE id = \(id)") == 0)
   }
 
   @Test func additionsInParallelCountEachMemberOnce() throws {

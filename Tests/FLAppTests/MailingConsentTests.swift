@@ -291,4 +291,19 @@ import Testing
     #expect(Set(taken) == ["kept2@example.org", "stays@example.org"])
     #expect(anna.get(mailing.path + "/recipients")["total"] == 2)
   }
+
+  @Test func aDeletedGroupBringsNobodyWhileItsMembersAreTakenAway() throws {
+    let anna = try house.account()
+    let people = try ["member", "named"].map { try anna.contact("\($0)@example.org") }
+    let group = try anna.group("Large")
+    let members = JSON.array(people.map { .string($0) })
+    #expect(anna.post(group + "/members", ["contactIds": members])["added"] == 2)
+    let path = try draft(anna, contacts: [people[1]], groups: [group])
+    // As of more than ten thousand.
+    let id = try #require(ContactGroupID(String(group.split(separator: "/").last ?? "")))
+    _ = try house.app.database.run("UPDATE contact_groups SET account_id = NULL WHERE id = \(id)")
+    #expect(try begin(path, of: anna).claim() == ["named@example.org"])
+    try house.app.purge(at: .now)
+    #expect(try house.count("SELECT COUNT(*) FROM contact_group_members WHERE group_id = \(id)") == 0)
+  }
 }

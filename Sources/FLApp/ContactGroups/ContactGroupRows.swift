@@ -89,6 +89,25 @@ struct ContactGroupRows {
   func delete(_ id: ContactGroupID) throws {
     _ = try queries.run("DELETE FROM contact_groups WHERE id = \(id) AND account_id = \(account)")
   }
+
+  // MARK: Deleted groups, which belong to nobody
+
+  /// Takes a group from the account: no statement that names the account finds it any more, and its name is free.
+  func disown(_ id: ContactGroupID) throws {
+    _ = try queries.run(
+      "UPDATE contact_groups SET account_id = NULL WHERE id = \(id) AND account_id = \(account)")
+  }
+
+  /// Groups that were taken from their accounts.
+  static func disowned(limit: Int, on queries: any Queries) throws -> [ContactGroupID] {
+    try queries.rows("SELECT id FROM contact_groups WHERE account_id IS NULL LIMIT \(limit)").map {
+      try $0["id"]
+    }
+  }
+
+  static func deleteDisowned(_ id: ContactGroupID, on queries: any Queries) throws {
+    _ = try queries.run("DELETE FROM contact_groups WHERE id = \(id) AND account_id IS NULL")
+  }
 }
 
 extension ContactGroup {

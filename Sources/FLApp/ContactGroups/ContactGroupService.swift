@@ -147,24 +147,35 @@ struct ContactGroupService: Sendable {
     }
   }
 
-  /// Deletes a group; its contacts stay.
+  /// Deletes a group; its contacts stay. A large one belongs to nobody from then on, and the sender takes it away: so
+  /// nothing of it is lost where this breaks off before the end, and all is gone behind it.
   /// - Throws: `Problem` 404, or 412 where the call's preconditions name another version.
   func delete(_ group: ContactGroupID, of account: AccountID, if preconditions: Preconditions) throws {
     try database.transaction { connection in
       let rows = ContactGroupRows(account: account, queries: connection)
       guard try rows.lock(group), let found = try rows.find(group) else { throw Problem.notFound }
       try preconditions.check(found.tag)
-      // From here on nobody changes the group or adds to it. The members of a large one go in pieces of their own, so
-      // that no transaction holds all of them.
-      if found.members > Self.membersAtOnce {
-        let members = GroupMemberRows(account: account, group: group, queries: database)
-        while try members.removeSome(limit: Self.membersAtOnce) == Self.membersAtOnce {}
+      if found.members > Self.membersAtOnce { try rows.disown(group) } else { try rows.delete(group) }
+    }
+  }
+
+  /// Takes large groups away that were deleted, a bounded part of them, in pieces: no statement has all their members.
+  func purge() throws {
+    var left = Self.mostPieces
+    for group in try ContactGroupRows.disowned(limit: left, on: database) {
+      var taken = Self.membersAtOnce
+      while taken == Self.membersAtOnce {
+        guard left > 0 else { return }
+        left -= 1
+        taken = try GroupMemberRows.removeSome(of: group, limit: Self.membersAtOnce, on: database)
       }
-      try rows.delete(group)
+      try ContactGroupRows.deleteDisowned(group, on: database)
     }
   }
 
   private static let membersAtOnce = 10_000
+  /// How many pieces one run of the sender takes away.
+  private static let mostPieces = 50
 }
 
 extension MemberAdditionResult.Failure {

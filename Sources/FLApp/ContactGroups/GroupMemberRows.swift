@@ -126,8 +126,8 @@ struct GroupMemberRows {
     return removed
   }
 
-  /// Takes away up to `limit` members, whoever they are; answers how many.
-  func removeSome(limit: Int) throws -> Int {
+  /// Takes away up to `limit` members of a group, whoever they are; answers how many.
+  static func removeSome(of group: ContactGroupID, limit: Int, on queries: any Queries) throws -> Int {
     try queries.run("DELETE FROM contact_group_members WHERE group_id = \(group) LIMIT \(limit)")
   }
 }

@@ -129,7 +129,7 @@ struct ContactConsent {
       UPDATE contacts SET bounced_at = NULL, bounce_reason = NULL, soft_bounces = 0
       WHERE id = \(id) AND account_id = \(account)
       """)
-    // The groups are read without a lock: whoever deletes a large one holds its row while its members go.
+    // The groups are read without a lock: whoever changes one holds its row.
     let groups: [ContactGroupID] = try queries.rows(
       """
       SELECT g.id FROM contact_group_members m JOIN contact_groups g ON g.id = m.group_id

@@ -128,7 +128,7 @@ extension ContactRows {
       SELECT m.group_id, \(kept), IF(g.require_double_opt_in, 'pending', m.status), m.added_at,
         IF(g.require_double_opt_in, NULL, m.confirmed_at)
       FROM contact_group_members m JOIN contact_groups g ON g.id = m.group_id
-      WHERE m.contact_id IN (\(gone)) ORDER BY m.status, m.added_at
+      WHERE m.contact_id IN (\(gone)) AND g.account_id = \(account) ORDER BY m.status, m.added_at
       """)
     try MergedRecipientRows(account: account, queries: queries).move(from: gone, to: kept)
   }

@@ -172,7 +172,7 @@ struct ContactRows {
       """
       SELECT m.contact_id, g.id, g.name, m.status
       FROM contact_group_members m JOIN contact_groups g ON g.id = m.group_id
-      WHERE m.contact_id IN (\(contacts)) ORDER BY g.name
+      WHERE m.contact_id IN (\(contacts)) AND g.account_id = \(account) ORDER BY g.name
       """)
     return try rows.reduce(into: [:]) { groups, row in
       let contact: ContactID = try row["contact_id"]

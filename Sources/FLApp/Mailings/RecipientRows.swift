@@ -178,7 +178,8 @@ struct RecipientRows {
   ) -> SQL {
     """
     EXISTS (
-      SELECT 1 FROM mailing_sources m JOIN contact_group_members g
+      SELECT 1 FROM mailing_sources m JOIN contact_groups o ON o.id = m.source_id AND o.account_id = \(account)
+      JOIN contact_group_members g
         ON g.group_id = m.source_id AND g.contact_id = \(contact) AND g.status = \(status)
       WHERE m.mailing_id = \(mailing) AND m.kind = 'group' AND \(condition))
     """
@@ -224,10 +225,15 @@ struct RecipientRows {
     }
   }
 
-  /// Groups before tags, each kind in the order of the ids.
+  /// The groups, of those that were not deleted, and tags whose contacts are recipients: groups before tags, each kind in
+  /// the order of the ids.
   func sources() throws -> [RecipientSource] {
     try queries.rows(
-      "SELECT kind, source_id FROM mailing_sources WHERE mailing_id = \(mailing) ORDER BY kind, source_id"
+      """
+      SELECT s.kind, s.source_id FROM mailing_sources s
+      LEFT JOIN contact_groups o ON s.kind = 'group' AND o.id = s.source_id AND o.account_id = \(account)
+      WHERE s.mailing_id = \(mailing) AND (s.kind <> 'group' OR o.id IS NOT NULL) ORDER BY s.kind, s.source_id
+      """
     ).map { row in
       let kind: String = try row["kind"]
       return kind == "group" ? .group(try row["source_id"]) : .tag(try row["source_id"])

@@ -312,6 +312,7 @@ package struct SendingRows {
         """
         SELECT g.contact_id FROM contact_group_members g STRAIGHT_JOIN mailing_sources s
           ON s.mailing_id = \(mailing) AND s.kind = 'group' AND s.source_id = g.group_id
+        STRAIGHT_JOIN contact_groups o ON o.id = g.group_id AND o.account_id IS NOT NULL
         WHERE g.contact_id IN (\(some)) AND g.status = 'confirmed'
         UNION SELECT t.contact_id FROM contact_tags t STRAIGHT_JOIN mailing_sources s
           ON s.mailing_id = \(mailing) AND s.kind = 'tag' AND s.source_id = t.tag_id
