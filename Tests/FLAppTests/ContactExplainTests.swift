@@ -158,17 +158,22 @@ import Testing
   @Test func anAudienceIsCountedOnIndexes() throws {
     let database = house.app.database
     for statement: SQL in [
-      "INSERT INTO mailing_sources (mailing_id, kind, source_id) SELECT id, 'group', \(group) FROM mailings",
+      """
+      INSERT INTO mailing_sources (mailing_id, kind, source_id)
+      SELECT id, 'group', \(group) FROM mailings WHERE id <> \(Self.underWay)
+      """,
       """
       INSERT INTO mailing_sources (mailing_id, kind, source_id)
       SELECT m.id, 'tag', t.id FROM mailings m JOIN tags t ON t.account_id = m.account_id AND t.name = 'x'
+      WHERE m.id <> \(Self.underWay)
       """,
-      "INSERT INTO mailing_exclusions (mailing_id, contact_id) SELECT id, id FROM mailings",
+      "INSERT INTO mailing_exclusions (mailing_id, contact_id) SELECT id, id FROM mailings WHERE id <> \(Self.underWay)",
       "UPDATE mailing_recipients SET is_explicit = TRUE WHERE contact_id = UNHEX(LPAD('2', 32, '0'))",
       "ANALYZE TABLE mailing_sources, mailing_exclusions",
     ] { _ = try database.rows(statement) }
     let row = try #require(
-      try database.row("SELECT \(Mailing.columns) FROM mailings m ORDER BY m.id LIMIT 1"))
+      try database.row(
+        "SELECT \(Mailing.columns) FROM mailings m WHERE m.id <> \(Self.underWay) ORDER BY m.id LIMIT 1"))
     let mailing = try Mailing(row)
     try expectIndexes { listener in
       let count = AudienceCount(of: mailing, in: listener)
