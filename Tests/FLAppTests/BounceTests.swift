@@ -304,6 +304,7 @@ import Testing
     let path = sent.returnPath
     let plus = try #require(path.firstIndex(of: "+"))
     let at = try #require(path.firstIndex(of: "@"))
+    try #require(plus < at)
     let token = String(path[path.index(after: plus)..<at])
     let other = String(token.dropLast(3)) + (token.hasSuffix("aaa") ? "bbb" : "aaa")
     for forged in [

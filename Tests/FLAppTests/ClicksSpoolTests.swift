@@ -181,20 +181,20 @@ import Testing
     spool.append(house.record(link))
     // Every further write fails as on a full disk: the descriptor now leads to /dev/full.
     let file = try #require(spool.currentFile)
-    let full = open("/dev/full", O_WRONLY | O_APPEND)
+    let full = open("/dev/full", O_WRONLY | O_APPEND | O_CLOEXEC)
+    try #require(full >= 0)
+    defer { close(full) }
     let saved = dup(file.descriptor)
-    #expect(dup2(full, file.descriptor) >= 0)
+    try #require(saved >= 0)
+    defer { close(saved) }
+    try #require(dup2(full, file.descriptor) >= 0)
     for _ in 0..<50 { spool.append(house.record(link)) }
     #expect(spool.lostClicks == 50)
     var lost: [String] { house.log.all.filter { $0.contains("clicks were lost") } }
     // They are told of once a second.
-    let first = lost.count
-    #expect(first >= 1)
-    #expect(lost[0].contains("error=No space left on device"))
+    #expect(try #require(lost.first).contains("error=No space left on device"))
     // And as it has space again:
-    #expect(dup2(saved, file.descriptor) >= 0)
-    close(full)
-    close(saved)
+    try #require(dup2(saved, file.descriptor) >= 0)
     spool.append(house.record(link))
     usleep(1_100_000)
     spool.reportLosses()

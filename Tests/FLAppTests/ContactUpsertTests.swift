@@ -25,8 +25,11 @@ import Testing
   private func upsert(_ account: AccountID, _ rows: [ContactRow], tags: [String] = [], source: String? = nil)
     throws -> ContactUpsert.Result
   {
-    try ContactUpsert(account: account, database: house.app.database).run(
+    let result = try ContactUpsert(account: account, database: house.app.database).run(
       rows, tags: tags.map { TagName(text: $0) }, source: source, at: .now)
+    // Of each row one, or nil.
+    try #require(result.ids.count == rows.count)
+    return result
   }
 
   private func find(_ account: AccountID, _ id: ContactID?) throws -> Contact {

@@ -243,7 +243,8 @@ final class Listener: Queries {
     let (failedKey, failedExtra): (String?, String?) = try (step["key"], step["Extra"])
     #expect(failedKey == "webhook_deliveries_status" && failedExtra?.contains("filesort") == false)
     // One look for each endpoint, however much waits: the first in the order of the index.
-    let plan = try database.rows("EXPLAIN \(listener.heard[0])")
+    let plan = try database.rows("EXPLAIN \(try #require(listener.heard.first))")
+    try #require(plan.count > 1)
     let (type, key, extra): (String?, String?, String?) = try (
       plan[1]["type"], plan[1]["key"], plan[1]["Extra"]
     )

@@ -57,8 +57,9 @@ extension House {
   func confirmationPath(to address: String) throws -> String {
     let mails = try mails(to: address)
     try #require(mails.count == 1, "\(mails.count) mails")
+    let mail = try #require(mails.first)
     let found = try #require(
-      mails[0].body.firstMatch(of: #/https://go\.example(/m/confirm/[A-Za-z0-9_-]{43})\n/#))
+      mail.body.firstMatch(of: #/https://go\.example(/m/confirm/[A-Za-z0-9_-]{43})\n/#))
     return String(found.1)
   }
 }

@@ -50,8 +50,13 @@ import Testing
     return try owner.contacts(house, (0..<count).map { "p\($0)-\(mark)@example.org" }, tag: tag)
   }
 
+  /// The identifier that the path of a mailing ends with.
+  private func mailingID(_ path: String) throws -> MailingID {
+    try #require(path.split(separator: "/").last.flatMap { MailingID(String($0)) })
+  }
+
   private func refresh(_ path: String) throws {
-    let id = try #require(MailingID(String(path.split(separator: "/")[2])))
+    let id = try mailingID(path)
     let row = try #require(
       try house.app.database.row("SELECT \(Mailing.columns) FROM mailings m WHERE m.id = \(id)"))
     try MailingAudience(database: house.app.database).refresh(Mailing(row), at: .now)
@@ -466,7 +471,7 @@ import Testing
   @Test func whatASenderGivesBackOfACancelledMailingWaitsNoMore() throws {
     let anna = try house.account()
     let (path, people) = try ready(anna)
-    let id = try #require(MailingID(String(path.split(separator: "/")[2])))
+    let id = try mailingID(path)
     #expect(anna.post(path + "/send").status == 200)
     try refresh(path)
     let database = house.app.database
@@ -543,7 +548,7 @@ import Testing
   @Test func whoIsMergedWhileInHandGetsTheSecondTryAsWhoTheyAreNow() throws {
     let anna = try house.account()
     let (path, people) = try ready(anna)
-    let id = try #require(MailingID(String(path.split(separator: "/")[2])))
+    let id = try mailingID(path)
     #expect(anna.post(path + "/send").status == 200)
     try refresh(path)
     let (database, sender) = (house.app.database, SenderID(at: .now))
@@ -627,7 +632,7 @@ import Testing
     try set(0, "sent")
     try set(1, "failed")
     try set(2, "uncertain")
-    let id = MailingID(String(path.split(separator: "/")[2]))
+    let id = try mailingID(path)
     func finish() throws {
       _ = try house.app.database.run("UPDATE mailings SET status = 'sent' WHERE id = \(id)")
     }
@@ -656,7 +661,7 @@ import Testing
     let anna = try house.account()
     let (path, people) = try ready(anna)
     _ = anna.post(path + "/send")
-    let id = MailingID(String(path.split(separator: "/")[2]))
+    let id = try mailingID(path)
     let database = house.app.database
     _ = try database.run("UPDATE mailings SET started_at = '2026-05-01 10:00:00' WHERE id = \(id)")
     _ = try database.run(

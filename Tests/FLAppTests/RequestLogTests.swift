@@ -32,7 +32,7 @@ import Testing
     sink.flush()
     let text = try String(contentsOfFile: path, encoding: .utf8)
     let lines = try text.split(separator: "\n").map { try JSON(reading: Array($0.utf8)) }
-    #expect(lines.count == 8)
+    try #require(lines.count == 8)
     #expect(lines.map { $0["status"] } == [200, 201, 200, 401, 303, 410, 404, 401])
     #expect(
       lines[0]["requestId"] == "request-1" && lines[0]["method"] == "GET" && lines[0]["route"] == "/api/links"

@@ -90,6 +90,7 @@ import Testing
     let one = try anna.link(["tags": ["from"]])
     let items = try #require(anna.get("/api/tags")["items"]?.array)
     let ids = try items.map { try #require($0["id"]?.string) }
+    try #require(ids.count == 2)
     let merged = anna.post("/api/tags/\(ids[0])/merge", ["into": .string(ids[1])])
     #expect(merged.status == 200 && merged["name"] == "to" && merged["linkCount"] == 2)
     for link in [both, one] { #expect(anna.get(try link.path())["tags"] == ["to"]) }

@@ -40,9 +40,10 @@ import Testing
   }
 
   @Test("a token without signature is refused, whatever its header")
-  func unsigned() {
+  func unsigned() throws {
     let signer = JWTSigner(secret: secret)
     let parts = signer.sign(claims).split(separator: ".")
+    try #require(parts.count == 3)
     let none = Base64URL.encode(Array(#"{"alg":"none","typ":"JWT"}"#.utf8))
     #expect(throws: JWTSigner.Failure.unknownHeader) { try signer.verify("\(none).\(parts[1]).") }
     #expect(throws: JWTSigner.Failure.badSignature) { try signer.verify("\(parts[0]).\(parts[1]).") }
@@ -78,10 +79,11 @@ import Testing
   }
 
   @Test("the payload of one token does not go with the signature of another")
-  func swapping() {
+  func swapping() throws {
     let signer = JWTSigner(secret: secret)
     let anna = signer.sign(claims).split(separator: ".")
     let otto = signer.sign(Array(#"{"sub":"otto"}"#.utf8)).split(separator: ".")
+    try #require(anna.count == 3 && otto.count == 3)
     #expect(throws: JWTSigner.Failure.badSignature) { try signer.verify("\(anna[0]).\(otto[1]).\(anna[2])") }
   }
 

@@ -53,6 +53,7 @@ import Testing
     }
     let name = try #require(try FileManager.default.contentsOfDirectory(atPath: directory).first)
     var data = try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name))
+    try #require(data.count > 9)
     data.removeLast(9)
     #expect(SenderJournal.read(data) == [whole: .perhaps])
     // What is noted behind it, when there is room again, is read.
@@ -93,7 +94,7 @@ import Testing
     #expect(Backoff.time(after: 10, of: 10, at: now) == nil)
   }
 
-  @Test func accountsTakeTurns() {
+  @Test func accountsTakeTurns() throws {
     let (anna, bob) = (AccountID(at: .now), AccountID(at: .now))
     func mailing(_ account: AccountID) -> MailingInHand {
       MailingInHand(id: MailingID(at: .now), account: account, isPrepared: true)
@@ -102,7 +103,7 @@ import Testing
     var turns = Turns()
     var served: [AccountID] = []
     for _ in 0..<6 {
-      let next = turns.order(mailings)[0]
+      let next = try #require(turns.order(mailings).first)
       turns.took(next, last: nil)
       served.append(next.account)
     }

@@ -157,7 +157,7 @@ extension CSV.Event {
     let lines = (0..<20_000).map { "row,\($0)" }
     let events = try csv(Array(("id,n\n\"oops,1\n" + lines.joined(separator: "\n")).utf8), pieces: 4096)
     #expect(events.count == 20_002)
-    #expect(cells(events)[1] == ["<broken_quote>"] && cells(events).last == ["row", "19999"])
+    #expect(cells(events).dropFirst().first == ["<broken_quote>"] && cells(events).last == ["row", "19999"])
     #expect(events.last?.line == 20_002)
   }
 
@@ -172,7 +172,7 @@ extension CSV.Event {
       for (index, event) in all.enumerated() {
         var reader = CSVReader(.init(delimiter: UInt8(ascii: ";"), encoding: encoding), from: event.next)
         var rest: [CSV.Event] = []
-        try reader.push(Array(bytes[event.next.offset...])) { rest.append($0) }
+        try reader.push(Array(bytes.dropFirst(event.next.offset))) { rest.append($0) }
         try reader.finish { rest.append($0) }
         #expect(rest == Array(all[(index + 1)...]))
       }

@@ -143,7 +143,7 @@ func card(_ version: String, _ lines: String...) throws -> VCard {
     for (index, event) in all.dropLast().enumerated() {
       var reader = VCardReader(.utf8, from: event.next)
       var rest: [VCard.Event] = []
-      try reader.push(Array(Array(text.utf8)[event.next.offset...])) { rest.append($0) }
+      try reader.push(Array(text.utf8.dropFirst(event.next.offset))) { rest.append($0) }
       try reader.finish { rest.append($0) }
       #expect(rest == Array(all[(index + 1)...]))
     }

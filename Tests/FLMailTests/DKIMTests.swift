@@ -22,8 +22,9 @@ import Testing
     var tags: [String: String] = [:]
     for tag in own.dropFirst(15).split(separator: ";") {
       let halves = tag.split(separator: "=", maxSplits: 1)
+      guard let name = halves.first else { return false }
       let value = halves.count > 1 ? halves[1].filter { !$0.isWhitespace } : ""
-      tags[halves[0].filter { !$0.isWhitespace }] = value
+      tags[name.filter { !$0.isWhitespace }] = value
     }
     let body = Canonical.relaxed(body: Array(text[blank.upperBound...].utf8)[...])
     guard tags["v"] == "1", tags["c"] == "relaxed/relaxed",
@@ -38,7 +39,7 @@ import Testing
     }
     guard let b = own.range(ofLast: " b=") else { return false }
     Canonical.appendRelaxed(field: Array(own[..<b.upperBound].utf8)[...], to: &signed)
-    signed.removeLast(2)
+    signed.removeLast(min(2, signed.count))
     guard let signature = Base64.decode(tags["b"] ?? "") else { return false }
     return key.algorithm == .ed25519
       ? tags["a"] == "ed25519-sha256" && key.verify(SHA256.digest(signed), signature: signature)

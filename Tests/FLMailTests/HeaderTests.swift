@@ -104,7 +104,7 @@ import Testing
     let lines = field(String(repeating: "ü", count: 60), name: "Subject").split(
       separator: "\r\n" as Character)
     #expect(lines.count == 3)
-    #expect(lines[0].hasPrefix("Subject: =?utf-8?B?"))
+    #expect(lines.first?.hasPrefix("Subject: =?utf-8?B?") == true)
     #expect(lines.dropFirst().allSatisfy { $0.hasPrefix(" =?utf-8?B?") && $0.hasSuffix("?=") })
   }
 

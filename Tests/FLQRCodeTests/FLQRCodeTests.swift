@@ -20,7 +20,7 @@ import Testing
   func blocks(version: Int) throws {
     let symbol = try symbol(version: version)
     let codewords = QRCodewords(of: symbol)
-    #expect(codewords.blocks.count == codewords.modules.count)
+    try #require(codewords.blocks.count == codewords.modules.count)
     var blocks: [[UInt8]] = Array(repeating: [], count: (codewords.blocks.max() ?? 0) + 1)
     for (codeword, modules) in codewords.modules.enumerated() {
       var byte: UInt8 = 0

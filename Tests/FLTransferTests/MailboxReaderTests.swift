@@ -19,6 +19,7 @@ import Testing
       case "LIST":
         peer.say("+OK\r\n" + messages.indices.map { "\($0 + 1) 100\r\n" }.joined() + ".\r\n")
       // One that the server lists, and can't give.
+      case "RETR" where !messages.indices.contains(number - 1): peer.say("-ERR no such message\r\n")
       case "RETR" where messages[number - 1].isEmpty: peer.say("-ERR not now\r\n")
       case "RETR": peer.say("+OK\r\n\(messages[number - 1])\r\n.\r\n")
       case "DELE":
@@ -93,23 +94,23 @@ import Testing
     peer.say("* OK ready\r\n")
     while let line = peer.line() {
       let words = line.split(separator: " ")
-      guard words.count > 1 else { return }
-      let command = words[1] == "UID" ? "UID " + words[2] : String(words[1])
+      func word(_ index: Int) -> Substring { words.indices.contains(index) ? words[index] : "" }
+      let command = word(1) == "UID" ? "UID " + word(2) : String(word(1))
       switch command {
       case "CAPABILITY": peer.say("* CAPABILITY IMAP4rev1\r\n")
       case "SELECT": peer.say("* FLAGS (\\Seen)\r\n* \(exists) EXISTS\r\n")
-      case "UID SEARCH" where words[5] == "DELETED": peer.say("* SEARCH\(left)\r\n")
-      case "UID SEARCH" where !words[3].hasPrefix("1:"): peer.say("* SEARCH\r\n")
+      case "UID SEARCH" where word(5) == "DELETED": peer.say("* SEARCH\(left)\r\n")
+      case "UID SEARCH" where !word(3).hasPrefix("1:"): peer.say("* SEARCH\r\n")
       case "UID SEARCH": peer.say("* 3 EXISTS\r\n* SEARCH 9 7\r\n")
       case "UID FETCH":
-        let text = words[3] == "7" ? "A: b\r\n\r\nfl4 OK {5}\r\n" : "nine"
-        peer.say("* 1 FETCH (UID \(words[3]) BODY[]<0> {\(text.utf8.count)}\r\n\(text))\r\n* 1 RECENT\r\n")
+        let text = word(3) == "7" ? "A: b\r\n\r\nfl4 OK {5}\r\n" : "nine"
+        peer.say("* 1 FETCH (UID \(word(3)) BODY[]<0> {\(text.utf8.count)}\r\n\(text))\r\n* 1 RECENT\r\n")
       case "UID EXPUNGE" where !expunges:
-        peer.say("\(words[0]) BAD what\r\n")
+        peer.say("\(word(0)) BAD what\r\n")
         continue
       default: break
       }
-      peer.say("\(words[0]) OK done\r\n")
+      peer.say("\(word(0)) OK done\r\n")
       if command == "LOGOUT" { return }
     }
   }
