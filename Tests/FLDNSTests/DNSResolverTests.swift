@@ -1,13 +1,14 @@
 import FLDNS
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 /// A DNS server on the loopback interface, by UDP and TCP, that answers what a test tells it to: of each question the
 /// bytes of the answer, or none. Without TCP it truncates nothing.
 private final class AnsweringServer: Sendable {
   let place: String
-  private let sockets: [Int32]
+  private let end: @Sendable () -> Void
 
   init(
     udp: @escaping @Sendable (Question) -> [UInt8]?,
@@ -18,7 +19,12 @@ private final class AnsweringServer: Sendable {
     for _ in 0..<50 where open == nil { open = Self.open() }
     guard let (stream, datagram, port) = open else { throw POSIXError(.EADDRNOTAVAIL) }
     place = "127.0.0.1:\(port)"
-    sockets = [stream, datagram]
+    let isOver = Atomic<Bool>(false)
+    end = {
+      for socket in [stream, datagram] { shutdown(socket, Int32(SHUT_RDWR)) }
+      // Only now: whoever sees it closes the socket.
+      isOver.store(true, ordering: .releasing)
+    }
     // Each thread closes its own: a number that was closed under it would be another server's next.
     Thread.detachNewThread {
       defer { close(datagram) }
@@ -31,8 +37,9 @@ private final class AnsweringServer: Sendable {
             recvfrom(datagram, &buffer, buffer.count, 0, $0, &size)
           }
         }
-        guard got > 0 else { return }
-        guard let answer = udp(Question(Array(buffer.prefix(got)))) else { continue }
+        if got <= 0, isOver.load(ordering: .acquiring) { return }
+        // What is shorter than a header is no question; an empty datagram is none either.
+        guard got >= 12, let answer = udp(Question(Array(buffer.prefix(got)))) else { continue }
         _ = withUnsafeMutablePointer(to: &from) {
           $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
             sendto(datagram, answer, answer.count, 0, $0, size)
@@ -44,10 +51,15 @@ private final class AnsweringServer: Sendable {
       defer { close(stream) }
       while true {
         let peer = accept(stream, nil, nil)
-        guard peer >= 0 else { return }
+        guard peer >= 0 else {
+          // Nothing but the end is one: without a descriptor others come later.
+          if errno == EINVAL || errno == EBADF { return }
+          usleep(10_000)
+          continue
+        }
         var buffer = [UInt8](repeating: 0, count: 1024)
         let got = read(peer, &buffer, buffer.count)
-        if got > 2, let answer = tcp(Question(Array(buffer[2..<got]))) {
+        if got >= 14, let answer = tcp(Question(Array(buffer[2..<got]))) {
           let message = [UInt8(answer.count >> 8), UInt8(answer.count & 255)] + answer
           _ = send(peer, message, message.count, Int32(MSG_NOSIGNAL))
         } else {
@@ -58,9 +70,7 @@ private final class AnsweringServer: Sendable {
     }
   }
 
-  deinit {
-    for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) }
-  }
+  deinit { end() }
 
   private static func open() -> (stream: Int32, datagram: Int32, port: UInt16)? {
     let stream = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)

@@ -13,17 +13,24 @@ private final class Sink {
     FileManager.default.isExecutableFile(atPath: $0)
   }
 
+  /// The next port, from 20,000 on: no two sinks of this process get the same one. Those that the system gives away are
+  /// above these.
+  private static let ports = Atomic<Int>(.random(in: 0..<10_000))
+
   private(set) var url = ""
   private var process = Process()
+  /// What it calls itself, and nobody else.
+  private let name = "sink-\(UInt64.random(in: 0...UInt64.max)).test"
 
   init(_ options: [String]) throws {
-    for _ in 0..<20 where try start(options, port: .random(in: 20_000..<30_000)) { return }
+    _ = brokenPipesAreTold
+    for _ in 0..<20 where try start(["-h", name] + options) { return }
     throw POSIXError(.ECONNREFUSED)
   }
 
-  /// Whether it listens on `port`, which somebody else may have: then it ends by itself. Ports that the system gives
-  /// away are above these.
-  private func start(_ options: [String], port: Int) throws -> Bool {
+  /// Whether it listens on the next port. Somebody else may have it, another sink too: then it ends by itself.
+  private func start(_ options: [String]) throws -> Bool {
+    let port = 20_000 + Self.ports.add(1, ordering: .relaxed).oldValue % 10_000
     url = "smtp://127.0.0.1:\(port)"
     process = Process()
     process.executableURL = URL(fileURLWithPath: try #require(Self.program))
@@ -34,16 +41,22 @@ private final class Sink {
     process.standardError = FileHandle.nullDevice
     try process.run()
     for _ in 0..<300 where process.isRunning {
-      if (try? open()) != nil { return process.isRunning }
+      if ScriptedServer.greeting(port: port)?.hasPrefix("220 \(name)") == true { return true }
       Thread.sleep(forTimeInterval: 0.1)
     }
+    stop()
     return false
   }
 
   func open() throws -> SMTPSession { try SMTPSession.open(SMTPServer(url: url)) }
 
-  // A child inherits that SIGTERM is blocked in this process, so `terminate` would do nothing.
-  deinit { kill(process.processIdentifier, SIGKILL) }
+  deinit { stop() }
+
+  /// A child inherits that SIGTERM is blocked in this process, so `terminate` would do nothing. One that was never
+  /// started has the number 0, by which all of the process group would be ended.
+  private func stop() {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+  }
 }
 
 @Suite(

@@ -2,6 +2,10 @@ import Foundation
 import Glibc
 import Synchronization
 
+/// Whoever writes to a peer that has left is told so, instead of being ended by SIGPIPE. The product's programs begin with
+/// this, and a run of these tests alone does not.
+let brokenPipesAreTold: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
+
 /// A server on the loopback interface that says what a test tells it to: each connection runs `script` on a thread of
 /// its own, and is closed behind it.
 final class ScriptedServer: Sendable {
@@ -16,6 +20,7 @@ final class ScriptedServer: Sendable {
   var lines: [String] { heard.withLock { $0 } }
 
   init(ipv6: Bool = false, _ script: @escaping @Sendable (Peer) -> Void) throws {
+    _ = brokenPipesAreTold
     let listener = socket(ipv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
     var port: UInt16 = 0
     if ipv6 {
@@ -35,10 +40,15 @@ final class ScriptedServer: Sendable {
       defer { close(listener) }
       while true {
         let socket = accept(listener, nil, nil)
-        guard socket >= 0 else { return }
+        guard socket >= 0 else {
+          // Nothing but `deinit` is the end: after it, as without a descriptor, others come.
+          if errno == EINVAL || errno == EBADF { return }
+          usleep(10_000)
+          continue
+        }
         guard let self else {
           close(socket)
-          return
+          continue
         }
         self.count.withLock { $0 += 1 }
         let peer = Peer(socket) { line in self.heard.withLock { $0.append(line) } }
@@ -66,15 +76,33 @@ final class ScriptedServer: Sendable {
     return port(address)
   }
 
+  /// The first line that is said at `port` of the loopback interface; nil where nobody listens, or says one.
+  static func greeting(port: Int) -> String? {
+    let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+    let peer = Peer(client, seconds: 5) { _ in }
+    defer { peer.end() }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let isConnected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+    return isConnected ? peer.line() : nil
+  }
+
   /// The other side of one connection.
   final class Peer: @unchecked Sendable {
     private let socket: Int32
     private let note: (String) -> Void
     private var input: [UInt8] = []
 
-    init(_ socket: Int32, note: @escaping (String) -> Void) {
+    /// `seconds` is how long it waits for each read and write.
+    init(_ socket: Int32, seconds: Int = 60, note: @escaping (String) -> Void) {
       (self.socket, self.note) = (socket, note)
-      var limit = timeval(tv_sec: 10, tv_usec: 0)
+      var limit = timeval(tv_sec: seconds, tv_usec: 0)
       setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
       setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
