@@ -4,6 +4,7 @@ import FLMariaDB
 import FLValues
 import Foundation
 import HTTPTypes
+import Synchronization
 import Testing
 
 @testable import FLApp
@@ -269,27 +270,26 @@ import Testing
     let account =
       try #require(
         try house.app.database.row("SELECT id FROM accounts WHERE email = \(anna.email)"))["id"] as AccountID
-    let (early, late) = (DispatchGroup(), DispatchGroup())
-    for _ in 0..<2 { early.enter() }
-    for _ in 0..<3 { late.enter() }
     // Two uploads wait for bytes until the three that come later are answered.
+    let waiting = Mutex<Set<Int>>([])
+    let answered = Atomic<Int>(0)
     let statuses = inParallel(5) { number -> Int in
+      let isEarly = number < 2
       let request = Request(
         method: .post, path: "/api/files", headers: [.contentType: "multipart/form-data; boundary=x"],
         body: .stream(
           BodyStream(count: 1000) { _ in
-            if number < 2 { early.leave() }
-            _ = late.wait(timeout: .now() + 60)
+            guard isEarly else { return 0 }
+            waiting.withLock { _ = $0.insert(number) }
+            for _ in 0..<6000 where answered.load(ordering: .acquiring) < 3 { usleep(10_000) }
             return 0
           }))
-      if number >= 2 { _ = early.wait(timeout: .now() + 60) }
+      if !isEarly { for _ in 0..<6000 where waiting.withLock({ $0.count }) < 2 { usleep(10_000) } }
+      defer { if !isEarly { answered.add(1, ordering: .acquiringAndReleasing) } }
       do {
         _ = try files.stage(request, account: account, plan: plan)
         return 201
-      } catch {
-        if number >= 2 { late.leave() }
-        return (error as? Problem)?.status ?? 0
-      }
+      } catch { return (error as? Problem)?.status ?? 0 }
     }
     #expect(statuses.sorted() == [400, 400, 503, 503, 503])
     // The places are free again.

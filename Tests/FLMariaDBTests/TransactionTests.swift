@@ -136,15 +136,20 @@ final class Meeting: Sendable {
     let database = database
     let holding = DispatchSemaphore(value: 0)
     let release = DispatchSemaphore(value: 0)
+    let ended = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
+      defer {
+        holding.signal()
+        ended.signal()
+      }
       try? database.transaction { connection in
         try connection.run("UPDATE accounts SET amount = 1 WHERE id = 1")
         holding.signal()
-        release.wait()
+        _ = release.wait(timeout: .now() + 60)
       }
-      holding.signal()
     }
-    holding.wait()
+    defer { release.signal() }
+    try #require(holding.wait(timeout: .now() + 60) == .success)
     var runs = 0
     #expect(throws: DatabaseError.conflict) {
       try database.transaction { connection in
@@ -155,7 +160,7 @@ final class Meeting: Sendable {
     }
     #expect(runs == 1 + Connection.conflictRetries)
     release.signal()
-    holding.wait()
+    try #require(ended.wait(timeout: .now() + 60) == .success)
     #expect(try amount(1) == 1)
   }
 
@@ -186,6 +191,10 @@ final class Meeting: Sendable {
     let outcome = Mutex<String>("")
     let finished = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
+      defer {
+        ready.signal()
+        finished.signal()
+      }
       do {
         try database.connection { connection in
           let row = try connection.row("SELECT CONNECTION_ID() AS id")
@@ -196,9 +205,8 @@ final class Meeting: Sendable {
       } catch DatabaseError.unavailable {
         outcome.withLock { $0 = "unavailable" }
       } catch { outcome.withLock { $0 = "\(error)" } }
-      finished.signal()
     }
-    ready.wait()
+    try #require(ready.wait(timeout: .now() + 60) == .success)
     let id = ids.withLock { $0 }
     for _ in 0..<4000 {
       let row = try database.row(
@@ -207,7 +215,7 @@ final class Meeting: Sendable {
       usleep(5000)
     }
     try database.run("KILL CONNECTION \(id)")
-    #expect(finished.wait(timeout: .now() + 60) == .success)
+    try #require(finished.wait(timeout: .now() + 60) == .success)
     #expect(outcome.withLock { $0 } == "unavailable")
     #expect(try database.rows("SELECT * FROM slow").isEmpty)
   }
