@@ -5,7 +5,6 @@ import hashlib
 import json
 import math
 import re
-import statistics
 import time
 
 import jwt
@@ -84,7 +83,8 @@ def test_an_unknown_address_and_a_wrong_password_are_not_told_apart(house, anna)
 
 
 def test_nor_in_time(house):
-    """Medians of single logins; a missing password check would be tens of times as quick."""
+    """The quickest of single logins, in turns, so that other work on the machine slows both alike. A missing password
+    check would be tens of times as quick."""
     accounts = [house.account(f"T{number}") for number in range(15)]
 
     def seconds(address):
@@ -92,9 +92,9 @@ def test_nor_in_time(house):
         problem(house.nobody().post("/api/auth/login", {"email": address, "password": "wrong"}), 401)
         return time.perf_counter() - begin
 
-    wrong = statistics.median(seconds(account.email) for account in accounts)
-    unknown = statistics.median(seconds(house.new_email()) for _ in accounts)
-    assert 0.5 < unknown / wrong < 2, f"unknown {unknown * 1000:.1f} ms, wrong {wrong * 1000:.1f} ms"
+    pairs = [(seconds(account.email), seconds(house.new_email())) for account in accounts]
+    wrong, unknown = (min(times) for times in zip(*pairs))
+    assert 0.25 < unknown / wrong < 4, f"unknown {unknown * 1000:.1f} ms, wrong {wrong * 1000:.1f} ms"
 
 
 def test_repeated_failures_are_throttled_in_every_process(house, anna, stranger):
@@ -444,10 +444,10 @@ def test_narrowing_a_key_holds_at_once(anna, keyholder):
 
 
 def test_a_key_expires(anna, keyholder):
-    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6))
+    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 15))
     program = keyholder(["links"], expiresAt=expires)
     ok(program.get("/api/links"))
-    wait_until(lambda: program.get("/api/links").status_code == 401, seconds=12, what="the key's end")
+    wait_until(lambda: program.get("/api/links").status_code == 401, seconds=25, what="the key's end")
     assert statuses(at_once(10, lambda _: program.get("/api/links", fresh=True))) == {401: 10}
     refuses(anna.post("/api/api-keys", {"name": "x", "expiresAt": "yesterday"}), "expiresAt")
 

@@ -64,12 +64,15 @@ import Testing
       spool.append(record)
     }
     // Nobody can read them there.
-    let file = try Data(contentsOf: URL(fileURLWithPath: house.directory + "/" + house.files[0]))
-    for number in 0..<3 {
-      #expect(file.range(of: Data([0xC0, 0, 2, UInt8(number)])) == nil)
-      #expect(file.range(of: Data([UInt8(number), 2, 0, 0xC0])) == nil)
-      #expect(file.range(of: Data("192.0.2.".utf8)) == nil)
+    let name = try #require(house.files.first)
+    let file = try Data(contentsOf: URL(fileURLWithPath: house.directory + "/" + name))
+    #expect(file.range(of: Data("192.0.2.".utf8)) == nil)
+    // Four bytes may stand among random ones by chance, but not those of two addresses.
+    let seen = (0..<3).filter { number in
+      let bytes = [0xC0, 0, 2, UInt8(number)]
+      return file.range(of: Data(bytes)) != nil || file.range(of: Data(bytes.reversed())) != nil
     }
+    #expect(seen.count < 2)
     let asked = Mutex<[String]>([])
     let loader = house.loader(spool: spool) { address in
       asked.withLock { $0.append(address) }
@@ -103,7 +106,10 @@ import Testing
     ]
     let spool = try house.spool()
     for number in answers.indices { spool.append(record(house, link, from: "192.0.2.\(number)", salts)) }
-    let loader = house.loader(spool: spool) { answers[Int($0.split(separator: ".")[3]) ?? 0] }
+    let loader = house.loader(spool: spool) { address in
+      let number = address.split(separator: ".").last.flatMap { Int($0) } ?? 0
+      return answers.indices.contains(number) ? answers[number] : (nil, nil)
+    }
     #expect(try loader.drainOnce(within: .seconds(60)) == answers.count)
     #expect(loader.refusedClicks == 0)
     let clicks = try ClickRows(of: house.account, on: house.database).clicks(on: link, limit: 100)
@@ -125,7 +131,7 @@ import Testing
       try house.loader(spool: failing) { throw Telling(address: $0) }.drainOnce(within: .seconds(60)) == 20)
     let slow = try house.spool()
     for number in 0..<20 { slow.append(record(house, link, from: "203.0.113.\(number)", salts)) }
-    let loader = house.loader(spool: slow, placing: .milliseconds(400)) { _ in
+    let loader = house.loader(spool: slow, placing: .milliseconds(1000)) { _ in
       usleep(100_000)
       return ("DE", nil)
     }

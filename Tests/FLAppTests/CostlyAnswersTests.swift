@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct CostlyAnswersTests {
   @Test func whatIsQuickIsAskedForEachTime() {
-    let answers = CostlyAnswers<Int, Int> { _ in true }
+    let answers = CostlyAnswers<Int, Int>(quick: .seconds(3600)) { _ in true }
     var asked: [[Int]] = []
     for _ in 0..<3 {
       let found = answers.values(for: [1, 2]) { keys in

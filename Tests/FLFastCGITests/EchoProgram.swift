@@ -34,7 +34,7 @@ final class Program: @unchecked Sendable {
   func signal(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
   /// Waits for the end, at most `seconds`; the exit code, nil if it still runs.
-  func exitCode(within seconds: Double = 10) -> Int32? {
+  func exitCode(within seconds: Double = 60) -> Int32? {
     let until = Date().addingTimeInterval(seconds)
     while process.isRunning && Date() < until { usleep(10_000) }
     return process.isRunning ? nil : process.terminationStatus
@@ -83,8 +83,9 @@ final class Echo {
   func connect() throws -> FastCGIClient { try FastCGIClient(unix: socket) }
 }
 
+/// Waits until somebody listens on the Unix socket, at most half a minute.
 func waitUntilListening(_ path: String) throws {
-  for _ in 0..<500 {
+  for _ in 0..<3000 {
     if (try? FastCGIClient(unix: path)) != nil { return }
     usleep(10_000)
   }

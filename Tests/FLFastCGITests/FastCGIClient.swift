@@ -35,7 +35,7 @@ final class FastCGIClient {
 
   private func ready(_ code: Int32) throws {
     guard code == 0 else { throw Failure("connect: errno \(errno)") }
-    var limit = timeval(tv_sec: 10, tv_usec: 0)
+    var limit = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 

@@ -89,13 +89,13 @@ import Testing
     }
     #expect(large.status == 500 && large.body.count == 1000 && large.isCut)
     let start = Date()
-    let slow = try Self.post("HTTP/1.1 200 OK\r\n\r\n", within: Self.hasty) { peer in
+    let slow = try Self.post("HTTP/1.1 200 OK\r\n\r\n", within: 5000) { peer in
       for _ in 0..<1000 {
         guard peer.say("y") else { return }
         Thread.sleep(forTimeInterval: 0.1)
       }
     }
-    #expect(slow.status == 200 && slow.isCut && (1...20).contains(slow.body.count))
+    #expect(slow.status == 200 && slow.isCut && (1..<500).contains(slow.body.count))
     #expect(Date().timeIntervalSince(start) < 60)
     let broken = try Self.post("HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\nabc")
     #expect(broken.status == 201 && broken.isCut && broken.body == Array("abc".utf8))
@@ -213,7 +213,11 @@ import Testing
     #expect(throws: HTTPClient.Failure.unreachable) {
       try client.post("http://127.0.0.1:1/", headers: [], body: [])
     }
-    #expect(throws: HTTPClient.Failure.unreachable) { try client.get("http://nowhere.invalid/") }
+    // Where the name server is silent, it is not known in time that there is none of this name.
+    let unknown = #expect(throws: HTTPClient.Failure.self) {
+      try Self.client(within: Self.hasty).get("http://nowhere.invalid/")
+    }
+    #expect(unknown == .unreachable || unknown == .timeout)
     for (name, value) in [
       ("A B", "x"), ("", "x"), ("A", "x\r\nB: y"), ("A:", "x"), ("A", "x\0"), ("A", "x\ny"),
     ] {

@@ -3,16 +3,18 @@ import Synchronization
 /// Keeps answers that took long to work out, for twenty times as long as that took: numbers of large mailings, which are
 /// looked at again and again. What its user does not want kept is worked out each time.
 final class CostlyAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-  /// What takes less is asked for each time.
-  private static var quick: Duration { .milliseconds(25) }
   private static var longest: Duration { .seconds(60) }
   private static var most: Int { 1000 }
 
+  private let quick: Duration
   private let mayKeep: @Sendable (Value) -> Bool
   private let kept = Mutex<[Key: (value: Value, until: ContinuousClock.Instant)]>([:])
 
-  /// `mayKeep` tells whether an answer may be out of date for a while.
-  init(keeping mayKeep: @escaping @Sendable (Value) -> Bool) { self.mayKeep = mayKeep }
+  /// Answers that take longer than `quick` to work out are kept; what takes less is asked for each time. `mayKeep` tells
+  /// whether an answer may be out of date for a while.
+  init(quick: Duration = .milliseconds(25), keeping mayKeep: @escaping @Sendable (Value) -> Bool) {
+    (self.quick, self.mayKeep) = (quick, mayKeep)
+  }
 
   /// The answers for `keys`, those that are not kept from `work`, which may leave some out.
   func values(for keys: [Key], _ work: ([Key]) throws -> [Key: Value]) rethrows -> [Key: Value] {
@@ -27,7 +29,7 @@ final class CostlyAnswers<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let worked = try work(missing)
     let end = ContinuousClock.now
     let time = now.duration(to: end)
-    let keeping = time > Self.quick ? worked.filter { mayKeep($0.value) } : [:]
+    let keeping = time > quick ? worked.filter { mayKeep($0.value) } : [:]
     if !keeping.isEmpty {
       let until = end + min(time * 20, Self.longest)
       kept.withLock { kept in
