@@ -124,7 +124,7 @@ private func name(_ text: String) -> [UInt8] {
   text.split(separator: ".").flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) } + [0]
 }
 
-@Suite(.timeLimit(.minutes(10))) struct DNSResolverTests {
+@Suite(.timeLimit(.minutes(60))) struct DNSResolverTests {
   private static func texts(
     milliseconds: Int = 20_000, of asked: String = "a.example.org",
     tcp: @escaping @Sendable (Question) -> [UInt8]? = { _ in nil },

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// How connections are shared among the workers, and what bad peers do to them.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct ConnectionTests {
   typealias Client = FastCGIClient
 

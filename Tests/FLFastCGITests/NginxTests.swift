@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The same through a real nginx.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct NginxTests {
   /// nginx before an `fcgi-echo`, each in a directory of its own.
   private final class House {

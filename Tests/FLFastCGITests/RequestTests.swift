@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// How requests arrive: variables, targets, header fields and bodies, record by record.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct RequestTests {
   typealias Client = FastCGIClient
 

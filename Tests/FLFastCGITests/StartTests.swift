@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The ways of being started, and of ending.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct StartTests {
   typealias Client = FastCGIClient
 

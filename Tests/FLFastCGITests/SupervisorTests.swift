@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Several processes on one socket, and what happens when one of them ends.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(60)))
 struct SupervisorTests {
   typealias Client = FastCGIClient
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FLTransfer
 
-@Suite(.timeLimit(.minutes(10))) struct HTTPClientTests {
+@Suite(.timeLimit(.minutes(60))) struct HTTPClientTests {
   /// In milliseconds: what is to be answered may take long on a busy machine, what is not to be ends soon.
   static let (patient, hasty) = (20_000, 1500)
 

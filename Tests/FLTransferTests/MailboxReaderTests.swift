@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct MailboxReaderTests {
+@Suite(.timeLimit(.minutes(60))) struct MailboxReaderTests {
   static let limits = MailboxReader.Limits(
     connectMilliseconds: 10_000, replyMilliseconds: 20_000, totalMilliseconds: 60_000, messages: 3,
     messageBytes: 40)

@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct SMTPSessionTests {
+@Suite(.timeLimit(.minutes(60))) struct SMTPSessionTests {
   static let message = Array("Subject: hello\r\n\r\nHello\r\n".utf8)
 
   static func open(

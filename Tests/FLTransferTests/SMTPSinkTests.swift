@@ -61,7 +61,7 @@ private final class Sink {
 
 @Suite(
   .enabled(if: Sink.program != nil, "smtp-sink is not installed (Debian's package postfix)"),
-  .timeLimit(.minutes(10)))
+  .timeLimit(.minutes(60)))
 struct SMTPSinkTests {
   @Test("Several sessions send at once", arguments: [[], ["-p"], ["-e"]])
   func manySessions(options: [String]) throws {
