@@ -143,6 +143,14 @@ import Testing
     try SendingRows(queries: house.app.database).start(mailing.id, at: .now)
     #expect(try mailing.claim() == [])
     #expect(mailing.fates == ["later@example.org skipped pending", "failed@example.org skipped pending"])
+    // Until it is confirmed.
+    _ = try house.app.database.run(
+      "UPDATE contact_group_members SET status = 'confirmed' WHERE contact_id = \(ContactID(people[0]))")
+    #expect(try house.app.finishMailing(mailing.id, at: .now))
+    #expect(anna.post(mailing.path + "/retry", ["includeSkipped": true]).counted("pending") == 2)
+    try SendingRows(queries: house.app.database).start(mailing.id, at: .now)
+    #expect(try mailing.claim() == ["later@example.net"])
+    #expect(mailing.fates.contains("failed@example.org skipped pending"))
   }
 
   @Test func whoConfirmsForTheNewAddressGetsIt() throws {

@@ -536,7 +536,7 @@ struct RecipientRows {
   private func reachable(in statuses: [RecipientStatus], _ after: ContactID, _ last: ContactID) -> SQL {
     """
     \(range(after, last)) AND r.status IN (\(statuses.map(\.rawValue))) AND c.account_id = \(account)
-      AND c.unsubscribed_at IS NULL AND c.bounced_at IS NULL AND NOT (r.skipped_reason <=> 'pending')
+      AND c.unsubscribed_at IS NULL AND c.bounced_at IS NULL
       AND NOT (r.skipped_reason <=> 'invalid_address' AND BINARY r.email = BINARY c.email)
     """
   }
