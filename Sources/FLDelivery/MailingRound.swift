@@ -11,6 +11,9 @@ import Synchronization
 /// The journal tells, whenever this process is killed, which of the claimed messages may have gone out: those between
 /// `willEnd` and `done`, one for each connection at most. All others are claimed again.
 final class MailingRound: Sendable {
+  /// How long a round waits for what is due and can't be taken: another sender that settles the recipients has locked them
+  /// for a moment, or a limit by the minute is reached.
+  private static let patience = Duration.seconds(3)
   /// How many mailings are kept ready to be rendered.
   private static let mostMessages = 50
 
@@ -107,6 +110,7 @@ final class MailingRound: Sendable {
     var portion = Portion(carriers: carriers)
     var lastLook = ContinuousClock.now - .seconds(60)
     var mailings: [MailingInHand] = []
+    var lastClaim = ContinuousClock.now
     while !isOver() {
       do {
         if lastLook.duration(to: .now) > .seconds(1) || mailings.isEmpty {
@@ -127,15 +131,22 @@ final class MailingRound: Sendable {
         }
         if try claimOne(mailings.filter(\.isPrepared), &turns, count: portion.size) {
           portion.wasClaimed()
+          lastClaim = .now
           continue
         }
         if results.inHand.load(ordering: .acquiring) == 0 {
-          // Nothing is due, and nothing can become so by what is in hand: that is the end, unless some are prepared yet.
+          // Nothing is due, and nothing can become so by what is in hand: that is the end, unless some are prepared yet, or
+          // some that are due have not been to be had for a short while.
           finishAll()
           mailings = try look()
           lastLook = .now
-          if try claimOne(mailings.filter(\.isPrepared), &turns, count: portion.size) { continue }
-          guard mailings.contains(where: { !$0.isPrepared }) else { break }
+          if try claimOne(mailings.filter(\.isPrepared), &turns, count: portion.size) {
+            lastClaim = .now
+            continue
+          }
+          let waitsForMore = !mailings.isEmpty && lastClaim.duration(to: .now) < Self.patience
+          guard waitsForMore || mailings.contains(where: { !$0.isPrepared }) else { break }
+          if waitsForMore { Thread.sleep(forTimeInterval: 0.1) }
         }
         Thread.sleep(forTimeInterval: 0.05)
       } catch {

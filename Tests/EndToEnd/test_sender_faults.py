@@ -197,6 +197,23 @@ def test_two_senders_at_once_send_each_once(anna, post_house):
         assert sorted(server.taken) == sorted(addresses)
 
 
+def test_what_another_sender_has_locked_is_waited_for(anna, post_house):
+    """One that settles the recipients locks them for a moment: no sender takes that for the end."""
+    with CountingServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        mailing, addresses = start_mailing(anna, 20)
+        post_house.database.sql("UPDATE mailings SET status = 'sending', started_at = NOW(6), prepared_at = NOW(6)")
+        lock = threading.Thread(target=post_house.database.sql, args=(
+            "BEGIN; UPDATE mailing_recipients SET attempts = attempts; SELECT SLEEP(2); COMMIT",))
+        lock.start()
+        wait_until(lambda: any("SLEEP(2)" in row[0] for row in
+                               post_house.database.sql("SELECT info FROM information_schema.processlist")),
+                   seconds=20, what="the lock")
+        post_house.run_sender(30)
+        lock.join()
+        assert sorted(server.taken) == sorted(addresses)
+
+
 def test_a_server_that_is_not_there(anna, post_house):
     post_house.change_settings(FL_SMTP_URL=f"smtp://127.0.0.1:{free_port()}")
     mailing, addresses = start_mailing(anna, 20)
