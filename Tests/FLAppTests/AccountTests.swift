@@ -40,7 +40,7 @@ import Testing
       "anna@exa mple.org", "anna@@example.org", "a\u{A0}b@example.org", "<anna>@example.org",
       "anna@example.org\u{0}", "x, anna@example.org", "<\u{301}anna@example.org", "anna,\u{301}b@example.org",
       String(repeating: "a", count: 65) + "@example.org",
-      "a@" + String(repeating: "b.", count: 130) + "org",
+      "a@" + String(repeating: "b.", count: 130) + "org", "anna@example.org*", "anna@ex_ample.org",
     ])
   func badAddress(address: String) {
     let answer = house.nobody.post(

@@ -62,7 +62,11 @@ struct EmailAddress: Sendable, Hashable {
     let labels = halves[1].split(separator: ".", omittingEmptySubsequences: false)
     guard labels.count >= 2,
       labels.allSatisfy({ label in
+        // Letters, digits and hyphens (RFC 1123, section 2.1), and what an international name is written with.
         !label.isEmpty && String(label).utf8.count <= 63 && label.first != "-" && label.last != "-"
+          && label.allSatisfy {
+            $0.value > 0x7F || $0.properties.isAlphabetic || ("0"..."9").contains($0) || $0 == "-"
+          }
       })
     else { return nil }
     self.text = text
@@ -71,11 +75,14 @@ struct EmailAddress: Sendable, Hashable {
 
 extension Shape where Value == EmailAddress {
   static var email: Shape {
-    Shape(
+    let atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+    let label = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+    return Shape(
       schema: Schema([
         "type": "string", "format": "email", "maxLength": 254,
         "pattern":
-          "^[A-Za-z0-9_%+-]{1,30}(\\.[A-Za-z0-9_%+-]{1,30})?@([A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?\\.)+[A-Za-z]{2,24}$",
+          // All that is taken of ASCII: what it forbids is refused.
+          .string("^\(atom)(\\.\(atom))*@(\(label)\\.)+\(label)$"),
       ]),
       readText: { text, reading in
         guard let address = EmailAddress(text) else {
