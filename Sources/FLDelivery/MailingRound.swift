@@ -82,6 +82,7 @@ final class MailingRound: Sendable {
     threads.wait()
     results.close()
     writer.wait()
+    keepRefusals()
     guard results.isComplete, release() else { return false }
     finishAll()
     return true
@@ -193,6 +194,7 @@ final class MailingRound: Sendable {
         allowed - granted, of: .account(mailing.account), limit: limits.perMinuteOfAccount, at: now)
     }
     guard granted > 0 else { return (false, last) }
+    let wasStopped = refusals.isStopped(mailing.id)
     let claim = try take(granted, of: mailing.id, behind: last, at: now)
     let claimed = claim?.recipients ?? []
     // From here on what was claimed must come into the line; a limit that is used too early is no harm.
@@ -204,8 +206,8 @@ final class MailingRound: Sendable {
     guard let claim else { return (false, last) }
     guard !claimed.isEmpty else { return (claim.found > 0, claim.last) }
     results.inHand.add(claimed.count, ordering: .releasing)
-    // Nothing is claimed of a mailing that is paused: it was resumed.
-    refusals.goesOn(mailing.id)
+    // Nothing is claimed of a mailing that is paused: one that was stopped before was resumed.
+    if wasStopped { refusals.goesOn(mailing.id) }
     let kept = holdingBack(
       claimed, of: mailing.id, rates, limit: limits.perMinuteToDomain, &turns, at: now)
     // What a domain does not take now is nothing that its account, or anybody else, has sent.
@@ -256,6 +258,9 @@ final class MailingRound: Sendable {
   private func message(of mailing: MailingInHand) throws -> MailingMessage? {
     if let known = messages.withLock({ $0[mailing.id] }) { return known }
     guard let message = try app.message(of: mailing) else { return nil }
+    if touched.withLock({ !$0.contains(mailing.id) }) {
+      refusals.begin(mailing.id, at: try SendingRows(queries: app.database).refusedInARow(mailing.id))
+    }
     messages.withLock { known in
       // Whoever waits in the line has the message; with so many mailings at once some are made ready again.
       if known.count >= Self.mostMessages { known.removeAll() }
@@ -279,6 +284,17 @@ final class MailingRound: Sendable {
     } catch {
       // The next refusal tries again.
       logger.warning("a mailing can't be paused", metadata: ["error": "\(error.loggable)"])
+    }
+  }
+
+  /// Lets the next run count on.
+  private func keepRefusals() {
+    for (mailing, count) in refusals.counts {
+      do {
+        try SendingRows(queries: app.database).keep(refusedInARow: count, of: mailing)
+      } catch {
+        logger.warning("the refusals in a row can't be kept", metadata: ["error": "\(error.loggable)"])
+      }
     }
   }
 

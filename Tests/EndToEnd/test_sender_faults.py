@@ -505,6 +505,24 @@ def test_a_mailing_of_which_nothing_is_taken_is_paused(anna, post_house):
         assert ok(anna.post(f"/api/mailing/{mailing['id']}/cancel"))["statusReason"] is None
 
 
+def test_refusals_in_a_row_are_counted_over_runs(anna, post_house):
+    """With a low limit by the minute no run tries fifty."""
+    with MailServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url, FL_SMTP_ACCOUNT_PER_MINUTE="20")
+        mailing, addresses = start_mailing(anna, 200)
+        server.data_refusals = dict.fromkeys(addresses, "554 5.7.1 not signed")
+        numbers = []
+        while anna.mailing_now(mailing)["status"] != "paused" and len(numbers) < 4:
+            # As if it were the next minute.
+            post_house.database.sql("DELETE FROM send_rates")
+            post_house.run_sender(10)
+            numbers.append(anna.mailing_now(mailing)["counts"]["failed"])
+        assert len(numbers) >= 2 and numbers[0] < 50
+        paused = anna.mailing_now(mailing)
+        assert (paused["status"], paused["statusReason"]) == ("paused", "554 5.7.1 not signed")
+        assert paused["counts"]["failed"] < 60
+
+
 def test_a_paused_mailing_goes_on_when_its_messages_are_taken_again(anna, post_house):
     with MailServer(pause=0.02) as server:
         post_house.change_settings(FL_SMTP_URL=server.url)

@@ -291,7 +291,12 @@ import Testing
     for contact in gone[...2] + [kept[3]] {
       #expect(anna.delete(path + "/recipients/" + contact).status == 204)
     }
+    // One that has failed before its first message can be a draft again.
+    let id = MailingID(String(path.split(separator: "/")[2]))
+    _ = try house.app.database.run(
+      "UPDATE mailings SET status = 'failed', prepared_at = NOW(6) WHERE id = \(id)")
     for index in 0...3 { merge(anna, [gone[index]], into: kept[index]) }
+    #expect(anna.post(path + "/unschedule")["status"] == "draft")
     #expect(Set(JSON.texts(anna.get(path + "/recipients").items, "contactId")) == [kept[2], stays])
     let mailing = try begin(path, of: anna)
     // Who was named by itself gets it.

@@ -71,6 +71,43 @@ import Testing
     #expect(anna.post(path + "/unschedule").status == 409)
   }
 
+  /// A preparation of many takes a while, in which the mailing may become another one.
+  @Test func whatIsPreparedIsTheMailingAsItIs() throws {
+    let anna = try house.account()
+    let path = "/api/mailing/" + (try anna.mailing().string("id"))
+    let mark = UInt64.random(in: 0...UInt64.max)
+    let group = try anna.group("Wrong")
+    let members: JSON = ["emails": [.string("wrong\(mark)@example.org")], "createMissing": true]
+    #expect(anna.post(group + "/members", members)["added"] == 1)
+    let groups: JSON = ["groupIds": [.string(String(group.split(separator: "/").last ?? ""))]]
+    #expect(anna.post(path + "/recipients", groups).status == 200)
+    #expect(anna.post(path + "/send")["status"] == "queued")
+    let id = try #require(MailingID(String(path.dropFirst("/api/mailing/".count))))
+    let database = house.app.database
+    let row = try #require(try database.row("SELECT \(Mailing.columns) FROM mailings m WHERE m.id = \(id)"))
+    let before = try Mailing(row)
+    // Stopped, given others, and sent again.
+    #expect(anna.post(path + "/unschedule")["status"] == "draft")
+    #expect(anna.post(path + "/recipients/remove", groups)["groups"] == 1)
+    let right = try anna.contacts(house, ["right\(mark)@example.org"])
+    #expect(anna.post(path + "/recipients", ["contactIds": .array(right.map { .string($0) })]).status == 200)
+    #expect(throws: MailingAudience.Overtaken.self) {
+      try MailingAudience(database: database).refresh(before, at: .now)
+    }
+    #expect(anna.post(path + "/send")["status"] == "queued")
+    #expect(throws: MailingAudience.Overtaken.self) {
+      try MailingAudience(database: database).refresh(before, at: .now)
+    }
+    try SendingRows(queries: database).start(id, queuedAt: before.queuedAt, at: .now)
+    #expect(anna.get(path)["status"] == "queued")
+    #expect(
+      try database.row("SELECT prepared_at FROM mailings WHERE id = \(id)")?["prepared_at"] == Timestamp?.none
+    )
+    try house.app.prepareMailing(MailingInHand(id: id, account: before.account, isPrepared: false), at: .now)
+    #expect(anna.get(path)["status"] == "sending")
+    #expect(anna.get(path + "/recipients").items.map { $0["email"] } == [.string("right\(mark)@example.org")])
+  }
+
   @Test func whoseMailingCanNotBeSentReadsWhy() throws {
     let anna = try house.account()
     let hook = try anna.post(
@@ -83,9 +120,9 @@ import Testing
     // Its domain is gone.
     _ = try database.run("UPDATE mailings SET from_email = 'anna@gone.example' WHERE id = \(id)")
     let account = try #require(AccountID(try anna.get("/api/auth/me").string("id")))
-    #expect(try house.app.message(of: MailingInHand(id: id, account: account, isPrepared: true)) == nil)
+    try house.app.prepareMailing(MailingInHand(id: id, account: account, isPrepared: false), at: .now)
     let failed = anna.get(path)
-    #expect(failed["status"] == "failed", "\(failed)")
+    #expect(failed["status"] == "failed" && failed["startedAt"] == JSON.null, "\(failed)")
     #expect(failed["statusReason"]?.string?.contains("may not be used any more") == true)
     #expect(anna.get(hook + "/deliveries").items.count == 1)
     #expect(

@@ -75,12 +75,12 @@ struct ConfirmationRows {
     return claimed
   }
 
-  /// Members who wait, may be asked, and have no question that still holds: they were not asked since `earliest`, and the
-  /// token of an earlier mail is gone.
-  func unasked(in group: ContactGroupID, limit: Int, unlessSince earliest: Timestamp, at now: Timestamp)
-    throws
-    -> [ContactID]
-  {
+  /// Members behind one contact up to another who wait, may be asked, and have no question that still holds: they were
+  /// not asked since `earliest`, and the token of an earlier mail is gone.
+  func unasked(
+    in group: ContactGroupID, after: ContactID, through last: ContactID, unlessSince earliest: Timestamp,
+    at now: Timestamp
+  ) throws -> [ContactID] {
     try queries.rows(
       """
       SELECT m.contact_id FROM contact_group_members m JOIN contacts c ON c.id = m.contact_id
@@ -90,7 +90,8 @@ struct ConfirmationRows {
             AND f.expires_at > \(now))
         AND NOT EXISTS (SELECT 1 FROM confirmation_mails q
           WHERE q.group_id = m.group_id AND q.email_key = c.email_key AND q.queued_at > \(earliest))
-      ORDER BY m.contact_id LIMIT \(limit)
+        AND m.contact_id > \(after) AND m.contact_id <= \(last)
+      ORDER BY m.contact_id
       """
     ).map { try $0["contact_id"] }
   }

@@ -133,13 +133,23 @@ struct ContactGroupService: Sendable {
   /// `DoubleOptIn.mostAtOnce` of them.
   /// - Throws: `Problem` 404 where the account has no such group.
   func askWaiting(in group: ContactGroupID, of account: AccountID, at now: Timestamp) throws -> MembersAsked {
-    try database.transaction { connection in
+    guard try ContactGroupRows(account: account, queries: database).find(group) != nil else {
+      throw Problem.notFound
+    }
+    // Looked for before anything is locked: most of a million may have been asked already.
+    let most = DoubleOptIn.mostAtOnce
+    let members = GroupMemberRows(account: account, group: group, queries: database)
+    var unasked: [ContactID] = []
+    var after = ContactID(high: 0, low: 0)
+    while unasked.count <= most, let last = try members.lastPending(after: after, limit: most) {
+      unasked += try ConfirmationRows(queries: database).unasked(
+        in: group, after: after, through: last, unlessSince: now - DoubleOptIn.pause, at: now)
+      after = last
+    }
+    return try database.transaction { connection in
       guard let held = try ContactGroupRows(account: account, queries: connection).hold(group) else {
         throw Problem.notFound
       }
-      let most = DoubleOptIn.mostAtOnce
-      let unasked = try ConfirmationRows(queries: connection).unasked(
-        in: group, limit: most + 1, unlessSince: now - DoubleOptIn.pause, at: now)
       let asked = try optIn.ask(
         Array(unasked.prefix(most)), into: .init(id: group, account: account, name: held.name),
         subscribing: false, on: connection, at: now)

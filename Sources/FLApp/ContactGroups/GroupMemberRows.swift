@@ -130,6 +130,18 @@ struct GroupMemberRows {
   static func removeSome(of group: ContactGroupID, limit: Int, on queries: any Queries) throws -> Int {
     try queries.run("DELETE FROM contact_group_members WHERE group_id = \(group) LIMIT \(limit)")
   }
+
+  /// The id of the last of the next `limit` members, behind `after`, who have not confirmed; nil where there are none.
+  func lastPending(after: ContactID, limit: Int) throws -> ContactID? {
+    let row = try queries.row(
+      """
+      SELECT MAX(s.contact_id) AS last FROM (
+        SELECT contact_id FROM contact_group_members FORCE INDEX (contact_group_members_status)
+        WHERE group_id = \(group) AND status = 'pending' AND contact_id > \(after)
+        ORDER BY contact_id LIMIT \(limit)) s
+      """)
+    return try row?["last"] ?? nil
+  }
 }
 
 extension GroupMember {

@@ -40,7 +40,8 @@ struct AudienceCount {
     var number = 0
     for case .group(let group) in try rows.sources() {
       var after = MailingAudience.beginning
-      while let last = try rows.lastUnconfirmed(of: group, after: after, limit: MailingAudience.atOnce) {
+      let members = GroupMemberRows(account: rows.account, group: group, queries: rows.queries)
+      while let last = try members.lastPending(after: after, limit: MailingAudience.atOnce) {
         number += try rows.countUnconfirmed(of: group, after: after, through: last)
         after = last
       }

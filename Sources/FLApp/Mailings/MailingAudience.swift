@@ -270,27 +270,42 @@ public struct MailingAudience: Sendable {
   /// For a mailing whose `preparedAt` is nil; with another the groups were looked at before, and a mailing that goes
   /// on after a pause, or tries its failures again, gets no new recipients. It may be interrupted anywhere and begun
   /// anew, also by two senders at once. `progress` is called after each stretch, to hold a lease.
-  /// - Throws: `DatabaseError`, and what `progress` throws.
+  /// - Throws: `DatabaseError`, what `progress` throws, and `Overtaken` where the mailing is not any more what it was:
+  ///   somebody has stopped it, and may have given it other groups.
   public func refresh(_ mailing: Mailing, at now: Timestamp, progress: () throws -> Void = {}) throws {
     func rows(_ queries: any Queries) -> RecipientRows {
       RecipientRows(account: mailing.account, mailing: mailing.id, queries: queries)
     }
+    func check(_ queries: any Queries) throws {
+      let mailings = MailingRows(account: mailing.account, queries: queries)
+      guard try mailings.holdAsItWas(mailing) else { throw Overtaken() }
+    }
     for source in try rows(database).sources() {
       var after = Self.beginning
       while let stretch = try rows(database).stretch(of: source, after: after, limit: Self.atOnce) {
-        try database.transaction { _ = try rows($0).add(from: source, in: stretch) }
+        try database.transaction {
+          try check($0)
+          _ = try rows($0).add(from: source, in: stretch)
+        }
         after = stretch.through
         try progress()
       }
     }
     try inStretches(of: mailing.id, account: mailing.account, progress: progress) { rows, after, last in
+      try check(rows.queries)
       // The addresses first: who gets another one behind that is seen when the message is claimed, and who has got one
       // before that has confirmed nothing is a stray.
       try rows.reconsider(after: after, through: last)
       try rows.removeStrays(after: after, through: last)
     }
-    try MailingRows(account: mailing.account, queries: database).markPrepared(mailing.id, at: now)
+    try database.transaction {
+      try check($0)
+      try MailingRows(account: mailing.account, queries: $0).markPrepared(mailing.id, at: now)
+    }
   }
+
+  /// Why a mailing is not prepared to its end: it was stopped, or stopped and sent anew.
+  struct Overtaken: Error {}
 
   // MARK: Sending again, and no more
 

@@ -35,6 +35,16 @@ struct MailingRows {
       "status"]
   }
 
+  /// Whether a mailing is in the same state as when it was read, and was put into the queue at the same time; then it
+  /// stays so for the transaction.
+  func holdAsItWas(_ mailing: Mailing) throws -> Bool {
+    try queries.row(
+      """
+      SELECT 1 AS found FROM mailings WHERE id = \(mailing.id) AND account_id = \(account)
+        AND status = \(mailing.status) AND queued_at <=> \(mailing.queuedAt) LOCK IN SHARE MODE
+      """) != nil
+  }
+
   /// Notes that groups and tags were looked at.
   func markPrepared(_ id: MailingID, at now: Timestamp) throws {
     _ = try queries.run(

@@ -18,12 +18,12 @@ struct MergedRecipientRows {
     try mailings.inBatches { try removeExcluded(kept, from: Array($0)) }
   }
 
-  /// The mailings whose groups and tags are looked at again before they are sent.
+  /// The mailings whose groups and tags are looked at before they are sent, those included that can come to that again.
   private func unsettled() throws -> [MailingID] {
     try queries.rows(
       """
-      SELECT id FROM mailings WHERE account_id = \(account) AND prepared_at IS NULL
-        AND status IN ('draft', 'scheduled', 'queued', 'paused')
+      SELECT id FROM mailings WHERE account_id = \(account) AND started_at IS NULL
+        AND status IN ('draft', 'scheduled', 'queued', 'paused', 'failed', 'cancelled')
       """
     ).map { try $0["id"] }
   }

@@ -142,19 +142,6 @@ struct RecipientRows {
     try queries.row("SELECT 1 AS found FROM mailing_exclusions WHERE mailing_id = \(mailing) LIMIT 1") != nil
   }
 
-  /// The id of the last of the next `limit` members of a group, behind `after`, who have not confirmed; nil where there
-  /// are none.
-  func lastUnconfirmed(of group: ContactGroupID, after: ContactID, limit: Int) throws -> ContactID? {
-    let row = try queries.row(
-      """
-      SELECT MAX(s.contact_id) AS last FROM (
-        SELECT contact_id FROM contact_group_members FORCE INDEX (contact_group_members_status)
-        WHERE group_id = \(group) AND status = 'pending' AND contact_id > \(after)
-        ORDER BY contact_id LIMIT \(limit)) s
-      """)
-    return try row?["last"] ?? nil
-  }
-
   /// How many of those behind one contact up to another get nothing by any other way, were not taken out, and wait in
   /// no group of the mailing before this one.
   func countUnconfirmed(of group: ContactGroupID, after: ContactID, through last: ContactID) throws -> Int {

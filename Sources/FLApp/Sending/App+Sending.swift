@@ -10,19 +10,19 @@ extension App {
   package func prepareMailing(
     _ mailing: MailingInHand, at now: Timestamp, progress: () throws -> Void = {}
   ) throws {
-    guard let whole = try MailingRows(account: mailing.account, queries: database).find(mailing.id) else {
-      return
-    }
-    // What is resumed, or sent to some again, goes to those whom it was for.
-    if whole.preparedAt == nil {
-      try MailingAudience(database: database).refresh(whole, at: now, progress: progress)
-    }
-    if whole.content.trackClicks, let message = try message(of: mailing) {
-      try SendingRows(queries: database).keepLinks(message.links, of: mailing.id)
-    }
-    try SendingRows(queries: database).start(mailing.id, at: now)
-    // Who came in behind a cancelling is passed over as well.
     let rows = MailingRows(account: mailing.account, queries: database)
+    guard let whole = try rows.find(mailing.id), whole.status == .queued else { return }
+    do {
+      // What is resumed, or sent to some again, goes to those whom it was for.
+      if whole.preparedAt == nil {
+        try MailingAudience(database: database).refresh(whole, at: now, progress: progress)
+      }
+      // Before it begins: one that can't be made into messages can be a draft again.
+      guard let message = try message(of: mailing) else { return }
+      try SendingRows(queries: database).keepLinks(message.links, of: mailing.id)
+      try SendingRows(queries: database).start(mailing.id, queuedAt: whole.queuedAt, at: now)
+    } catch is MailingAudience.Overtaken {}
+    // Who came in behind a cancelling is passed over as well.
     guard try rows.find(mailing.id)?.status == .cancelled else { return }
     try MailingAudience(database: database).passOver(mailing.id, account: mailing.account)
   }

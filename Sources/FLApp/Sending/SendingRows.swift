@@ -127,14 +127,25 @@ package struct SendingRows {
     }
   }
 
-  /// Begins the sending of a queued mailing, whose recipients are settled.
-  package func start(_ id: MailingID, at now: Timestamp) throws {
+  /// Begins the sending of a queued mailing, whose recipients are settled; nothing where it was stopped, and queued anew
+  /// at another time than `queuedAt`.
+  package func start(_ id: MailingID, queuedAt: Timestamp? = nil, at now: Timestamp) throws {
     _ = try queries.run(
       """
       UPDATE mailings SET status = 'sending', started_at = COALESCE(started_at, \(now)),
         prepared_at = COALESCE(prepared_at, \(now)), updated_at = \(now)
-      WHERE id = \(id) AND status = 'queued'
+      WHERE id = \(id) AND status = 'queued' AND queued_at = COALESCE(\(queuedAt), queued_at)
       """)
+  }
+
+  /// How many messages in a row were refused for what they are, when the last run ended.
+  package func refusedInARow(_ id: MailingID) throws -> Int {
+    try queries.row("SELECT refused_in_a_row FROM mailings WHERE id = \(id)")?["refused_in_a_row"] ?? 0
+  }
+
+  /// Keeps that number for the next run.
+  package func keep(refusedInARow count: Int, of id: MailingID) throws {
+    _ = try queries.run("UPDATE mailings SET refused_in_a_row = \(min(count, 10_000)) WHERE id = \(id)")
   }
 
   /// Ends a mailing that has nothing left to send; whether it was this call that did.
@@ -161,8 +172,8 @@ package struct SendingRows {
   {
     try queries.run(
       """
-      UPDATE mailings SET status = 'paused', status_reason = \(reason.cut(toScalars: 512)), version = version + 1,
-        updated_at = \(now)
+      UPDATE mailings SET status = 'paused', status_reason = \(reason.cut(toScalars: 512)), refused_in_a_row = 0,
+        version = version + 1, updated_at = \(now)
       WHERE id = \(id) AND status = 'sending' AND (\(isWaitedFor) OR EXISTS (
         SELECT 1 FROM mailing_recipients r FORCE INDEX (mailing_recipients_status)
         WHERE r.mailing_id = \(id) AND r.status = 'pending'))
