@@ -107,7 +107,8 @@ def test_killed_in_the_middle_it_loses_and_doubles_nothing(new_house):
         time.sleep(0.05)
     for pid in house.responder.children():
         os.kill(pid, signal.SIGKILL)
-    # Others go on when the lease of the dead one has run out.
+    # Others go on when the lease of the dead one has run out, here at once instead of within a minute.
+    house.database.sql("UPDATE contact_imports SET leased_until = NOW(6) - INTERVAL 1 SECOND WHERE leased_until IS NOT NULL")
     done = ended(anna, queued["id"], seconds=300)
     assert (done["status"], done["totalSubmitted"], done["created"]) == ("done", 20_000, 20_000)
     assert ok(anna.get("/api/contacts?limit=1"))["total"] == 20_000
