@@ -146,3 +146,17 @@ final class Spooler {
   /// What it wrote to its end, in bytes.
   func writtenBytes() -> Int { output.fileHandleForReading.readDataToEndOfFile().count }
 }
+
+extension ClickLoader {
+  /// Loads `count` clicks, or fewer where no more come; answers how many. A program that another test is just starting
+  /// holds the locks of all spools until it has closed what it inherited.
+  func drain(_ count: Int) throws -> Int {
+    var loaded = 0
+    for _ in 0..<100 {
+      loaded += try drainOnce(within: .seconds(60))
+      if loaded >= count { break }
+      usleep(20_000)
+    }
+    return loaded
+  }
+}

@@ -78,7 +78,7 @@ import Testing
       asked.withLock { $0.append(address) }
       return ["192.0.2.0": ("FR", "Paris"), "192.0.2.1": ("US", "Paris")][address] ?? (nil, nil)
     }
-    #expect(try loader.drainOnce(within: .seconds(60)) == 600)
+    #expect(try loader.drain(600) == 600)
     #expect(asked.withLock { $0.sorted() } == ["192.0.2.0", "192.0.2.1", "192.0.2.2"])
     let rows = ClickRows(of: house.account, on: house.database)
     let query = try ClickStatisticsQuery(to: .now + .seconds(900))
@@ -110,7 +110,7 @@ import Testing
       let number = address.split(separator: ".").last.flatMap { Int($0) } ?? 0
       return answers.indices.contains(number) ? answers[number] : (nil, nil)
     }
-    #expect(try loader.drainOnce(within: .seconds(60)) == answers.count)
+    #expect(try loader.drain(answers.count) == answers.count)
     #expect(loader.refusedClicks == 0)
     let clicks = try ClickRows(of: house.account, on: house.database).clicks(on: link, limit: 100)
     #expect(clicks.compactMap(\.country) == ["DE"])
@@ -128,14 +128,14 @@ import Testing
     let failing = try house.spool()
     for number in 0..<20 { failing.append(record(house, link, from: "203.0.113.\(number)", salts)) }
     #expect(
-      try house.loader(spool: failing) { throw Telling(address: $0) }.drainOnce(within: .seconds(60)) == 20)
+      try house.loader(spool: failing) { throw Telling(address: $0) }.drain(20) == 20)
     let slow = try house.spool()
     for number in 0..<20 { slow.append(record(house, link, from: "203.0.113.\(number)", salts)) }
     let loader = house.loader(spool: slow, placing: .milliseconds(1000)) { _ in
       usleep(100_000)
       return ("DE", nil)
     }
-    #expect(try loader.drainOnce(within: .seconds(60)) == 20)
+    #expect(try loader.drain(20) == 20)
     #expect(try house.number("SELECT COUNT(*) FROM clicks") == 40)
     // Those that were asked for in time have it.
     #expect((1..<20).contains(try house.number("SELECT COUNT(*) FROM clicks WHERE country = 'DE'")))
@@ -158,7 +158,7 @@ import Testing
     spool.append(record(house, link, from: "192.0.2.1", salts))
     // The spool lay around until the salt was deleted.
     try ClickRows.purge(on: house.database, now: .now + .seconds(4 * 86_400))
-    #expect(try house.loader(spool: spool, locate: locate).drainOnce(within: .seconds(60)) == 1)
+    #expect(try house.loader(spool: spool, locate: locate).drain(1) == 1)
     #expect(asked.load(ordering: .relaxed) == 0)
     #expect(try house.number("SELECT COUNT(*) FROM clicks WHERE country IS NULL") == 1)
     // Nor does a process keep it: not even while the database is away.

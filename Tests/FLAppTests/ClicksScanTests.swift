@@ -26,7 +26,7 @@ import Testing
     spool.append(house.scan(link, of: nil, at: at, visitor: 3))
     spool.append(house.scan(link, of: second, at: at, isBot: true))
     // In batches of which none has all of a visitor's.
-    #expect(try house.loader(batch: 2, spool: spool).drainOnce(within: .seconds(60)) == 12)
+    #expect(try house.loader(batch: 2, spool: spool).drain(12) == 12)
 
     let rows = ClickRows(of: house.account, on: house.database)
     let scans = try rows.statistics(of: .qrCode(first), query)
@@ -86,13 +86,13 @@ import Testing
     let early = try house.spool()
     append(repeatElement("kept", count: 30), to: early, at: noon)
     append((0..<900).map { "e\($0)" }, to: early, at: noon)
-    #expect(try house.loader(batch: 100, spool: early).drainOnce(within: .seconds(60)) == 930)
+    #expect(try house.loader(batch: 100, spool: early).drain(930) == 930)
     let late = try house.spool()
     append((0..<1500).map { "l\($0)" }, to: late, at: noon + .seconds(3600))
     append(repeatElement("often", count: 3), to: late, at: noon + .seconds(3600))
     append(repeatElement("kept", count: 20), to: late, at: noon + .seconds(3600))
     // Another process, which remembers nothing, and whose batches are many.
-    #expect(try house.loader(batch: 90, spool: late).drainOnce(within: .seconds(60)) == 1523)
+    #expect(try house.loader(batch: 90, spool: late).drain(1523) == 1523)
 
     let term = ClickDimension.utmTerm.rawValue
     for subject in [ID<ClickTally>(subject: link), ID(subject: house.account), ID(subject: code)] {
@@ -128,7 +128,7 @@ import Testing
     // What is within the bounds on another day, or in another dimension, is untouched by it.
     let next = try house.spool()
     append(["l1499"], to: next, at: noon + .seconds(86_400))
-    #expect(try house.loader(spool: next).drainOnce(within: .seconds(60)) == 1)
+    #expect(try house.loader(spool: next).drain(1) == 1)
     let tomorrow = try ClickStatisticsQuery(from: noon + .seconds(50_000), to: noon + .seconds(90_000))
     #expect(try rows.statistics(of: .link(link), tomorrow)[.utmTerm] == [.init(key: "l1499", clicks: 1)])
   }

@@ -81,7 +81,7 @@ import Testing
     #expect(first.campaign.source == "mail" && first.campaign.content == "x" && first.campaign.term == nil)
     #expect(first.qrCodeID == nil && first.address == nil)
     let loader = house.loader(locate: { _ in ("DE", nil) })
-    #expect(try loader.drainOnce(within: .seconds(60)) == 2)
+    #expect(try loader.drain(2) == 2)
     #expect(try house.number("SELECT COUNT(*) FROM clicks WHERE country IS NULL AND qrcode_id IS NULL") == 2)
     #expect(house.files.isEmpty)
   }
@@ -170,7 +170,7 @@ import Testing
     #expect(found.torn == 0)
     #expect(house.files.count > 10)
     #expect(house.loader(spool: spool).tornRecords == 0)
-    #expect(try house.loader(spool: spool).drainOnce(within: .seconds(60)) == 4000)
+    #expect(try house.loader(spool: spool).drain(4000) == 4000)
     #expect(house.files.isEmpty)
   }
 
@@ -226,7 +226,7 @@ import Testing
     #expect(found.records.count >= 10)
     #expect(found.records.allSatisfy { $0.linkID == marker.linkID })
     let loader = house.loader()
-    #expect(try loader.drainOnce(within: .seconds(60)) == found.records.count)
+    #expect(try loader.drain(found.records.count) == found.records.count)
     #expect(house.files.isEmpty)
   }
 
