@@ -11,6 +11,7 @@ import pytest
 
 from database import DatabaseServer
 from house import House
+from mailserver import MailServer
 
 # What counts visitors by the day, or links and files by the month: a day of UTC must not end in the midst of a test.
 BY_THE_DAY = {"test_cgi", "test_clicks", "test_geoip_update", "test_plans", "test_scan_story"}
@@ -128,6 +129,14 @@ def nobody(house):
 def visitor(house):
     """A person with a browser who follows links."""
     return house.visitor()
+
+
+@pytest.fixture
+def server(post_house):
+    """The mail server by which the `post_house` of a module sends."""
+    with MailServer() as server:
+        post_house.change_settings(FL_SMTP_URL=server.url)
+        yield server
 
 
 @pytest.fixture(scope="session")

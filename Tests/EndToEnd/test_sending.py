@@ -20,13 +20,6 @@ def post_house(workshop, database_server, request):
 
 
 @pytest.fixture
-def server(post_house):
-    with MailServer() as server:
-        post_house.change_settings(FL_SMTP_URL=server.url)
-        yield server
-
-
-@pytest.fixture
 def anna(post_house):
     return post_house.account("Anna")
 
