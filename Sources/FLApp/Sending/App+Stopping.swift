@@ -64,7 +64,7 @@ extension App {
     guard let mailing = try MailingRows(account: account, queries: connection).find(id),
       let owner = try AccountRows(queries: connection).find(account)
     else { return }
-    try MailOutbox(settings: settings).queue(
+    try accounts.mail.queue(
       toAccountWithEmailKey: owner.email.lowercased(), subject: subject,
       body: """
         \(before)
