@@ -304,7 +304,7 @@ public struct MailingAudience: Sendable {
     }
   }
 
-  /// Why a mailing is not prepared to its end: it was stopped, or stopped and sent anew.
+  /// Why what goes in stretches is not done to its end: meanwhile the mailing was stopped, or sent anew.
   struct Overtaken: Error {}
 
   // MARK: Sending again, and no more
@@ -322,19 +322,16 @@ public struct MailingAudience: Sendable {
     return false
   }
 
-  /// Why whoever waits of a mailing is not passed over: it is not cancelled any more.
-  private struct Revived: Error {}
-
   /// Passes over whoever waits of a cancelled mailing. That ends where it is sent again meanwhile: whoever waits then is
   /// to get it.
   func passOver(_ mailing: MailingID, account: AccountID) throws {
     do {
       try inStretches(of: mailing, account: account) { rows, after, last in
         let status = try MailingRows(account: account, queries: rows.queries).lockStatus(mailing)
-        guard status == .cancelled else { throw Revived() }
+        guard status == .cancelled else { throw Overtaken() }
         try rows.cancel(after: after, through: last)
       }
-    } catch is Revived {}
+    } catch is Overtaken {}
   }
 
   // MARK: Many at once
